@@ -1,0 +1,67 @@
+"""Which algorithms there are to choose from. No torch here: this is data."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
+
+from fleetfoot.core.config import Count, NonNegativeFloat, PositiveFloat, UnitInterval, config
+
+__all__ = ["AdaptiveKlCfg", "AlgorithmCfg", "FixedCfg", "PpoCfg", "ScheduleCfg"]
+
+
+@config
+class FixedCfg:
+    """The learning rate stays as it is."""
+
+    kind: Literal["fixed"] = "fixed"
+
+
+@config
+class AdaptiveKlCfg:
+    """The learning rate follows how far the policy moves in a mini-batch (Schulman et al. 2017, section 4)."""
+
+    kind: Literal["adaptive_kl"] = "adaptive_kl"
+    desired_kl: PositiveFloat = 0.01
+    """Kullback-Leibler divergence to aim at [nat]: above twice of it the rate falls, below half of it it rises."""
+    factor: Annotated[float, Field(gt=1)] = 1.5
+    """What the learning rate is divided or multiplied by."""
+    min_learning_rate: PositiveFloat = 1e-5
+    max_learning_rate: PositiveFloat = 1e-2
+
+
+ScheduleCfg: TypeAlias = Annotated[FixedCfg | AdaptiveKlCfg, Field(discriminator="kind")]
+
+
+@config
+class PpoCfg:
+    """Proximal policy optimisation (Schulman et al. 2017, arXiv:1707.06347)."""
+
+    kind: Literal["ppo"] = "ppo"
+    num_learning_epochs: Count = 5
+    """Passes over each rollout."""
+    num_mini_batches: Count = 4
+    """Mini-batches per pass; must divide the number of samples of a rollout."""
+    learning_rate: PositiveFloat = 1e-3
+    """Adam step size at the start."""
+    schedule: ScheduleCfg = AdaptiveKlCfg()
+    gamma: UnitInterval = 0.99
+    """Discount per control step."""
+    lam: UnitInterval = 0.95
+    """Decay of generalised advantage estimation, per control step."""
+    clip_param: PositiveFloat = 0.2
+    """How far the probability ratio, and a clipped value, may move from the old ones."""
+    use_clipped_value_loss: bool = True
+    """Whether the value may move only by `clip_param` in an update."""
+    value_loss_coef: NonNegativeFloat = 1.0
+    """Weight of the value loss."""
+    entropy_coef: NonNegativeFloat = 0.01
+    """Weight of the entropy bonus."""
+    max_grad_norm: PositiveFloat = 1.0
+    """The gradient of each network is scaled down to this norm."""
+    normalize_advantage_per_mini_batch: bool = False
+    """Normalise advantages over each mini-batch instead of over the rollout."""
+
+
+AlgorithmCfg: TypeAlias = PpoCfg

@@ -1,0 +1,165 @@
+"""Frozen configuration: how it is declared, written down, read back and overridden.
+
+A config is a frozen keyword-only dataclass whose fields carry their range in the type and their meaning in the string
+below them. A choice among implementations is a union whose members each have a literal `kind`; data is decoded only
+into declared members, so a file can never name code to import. Validation is pydantic's; the errors are ours.
+
+    @config
+    class GaussianCfg:
+        kind: Literal["gaussian"] = "gaussian"
+        init_std: PositiveFloat = 1.0
+        '''Standard deviation at the start, in units of the action.'''
+
+This module imports no torch, so that everything a user can set can be listed at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, TypeVar, dataclass_transform
+
+import yaml
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as pydantic_dataclass
+
+from fleetfoot.errors import ConfigError
+
+__all__ = [
+    "Count",
+    "NonNegativeFloat",
+    "PositiveFloat",
+    "UnitInterval",
+    "apply_overrides",
+    "config",
+    "decode",
+    "encode",
+    "field_options",
+    "nearest",
+]
+
+C = TypeVar("C")
+
+Count = Annotated[int, Field(ge=1)]
+"""A number of things: an integer of at least 1."""
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+UnitInterval = Annotated[float, Field(ge=0, le=1)]
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(dataclasses.field, Field))
+def config(cls: type[C]) -> type[C]:
+    """Declare a frozen, keyword-only, validated config class."""
+    settings = ConfigDict(extra="forbid", use_attribute_docstrings=True, validate_default=True)
+    return pydantic_dataclass(frozen=True, kw_only=True, config=settings)(cls)  # pyright: ignore[reportReturnType]
+
+
+def encode(cfg: Any) -> dict[str, Any]:
+    """The config as plain JSON data; `decode` turns it back into an equal one."""
+    return TypeAdapter(type(cfg)).dump_python(cfg, mode="json")
+
+
+def decode(cls: type[C], data: Mapping[str, Any], *, where: str) -> C:
+    """Build a `cls` from plain data.
+
+    Args:
+        cls: The config class.
+        data: What `encode`, a YAML file or the command line gave.
+        where: What the dotted path of a wrong field starts with, as `agent`.
+
+    Raises:
+        ConfigError: A field is unknown, of the wrong type or out of its range; names the first such field.
+    """
+    try:
+        return TypeAdapter(cls).validate_python(dict(data))
+    except ValidationError as error:
+        raise _explain(error, cls, where) from None
+
+
+def apply_overrides(cfg: C, overrides: Mapping[str, str], *, where: str) -> C:
+    """A copy of the config with fields replaced.
+
+    Args:
+        cfg: The config to start from.
+        overrides: Dotted path below `cfg` to the value as typed, read as YAML (`3e-4`, `[256, 128]`, `true`, `null`).
+        where: The name of `cfg` on the command line, as `agent`.
+
+    Raises:
+        ConfigError: The path does not exist (the nearest one is offered), or the value does not fit its field.
+    """
+    data = TypeAdapter(type(cfg)).dump_python(cfg)
+    for path, text in overrides.items():
+        _set(cfg, data, path.split("."), _parse(text), where)
+    return decode(type(cfg), data, where=where)
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """`Did you mean X?` for the closest of the names, else a list of them all."""
+    known = sorted(names)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(known)}."
+
+
+def field_options(hint: Any) -> list[type]:
+    """The config classes that a field's type admits: the members of a union, one class, or none."""
+    if typing.get_origin(hint) is Annotated:
+        return field_options(typing.get_args(hint)[0])
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return [option for member in typing.get_args(hint) for option in field_options(member)]
+    return [hint] if isinstance(hint, type) and dataclasses.is_dataclass(hint) else []
+
+
+def _parse(text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def _set(node: Any, data: Any, path: list[str], value: Any, where: str) -> None:
+    """Write one override into `data`, the dumped form of the config `node`."""
+    name, rest = path[0], path[1:]
+    if dataclasses.is_dataclass(node):
+        known: Iterable[str] = [f.name for f in dataclasses.fields(node)]
+    elif isinstance(node, Mapping):
+        known = [*node, name] if not rest else list(node)
+    else:
+        raise ConfigError(where, got=f"a path below it ({name!r})", expected="no further path: it is a plain value")
+    if name not in known:
+        raise ConfigError(
+            f"{where}.{name}", got="an unknown field", expected=f"a field of {where}", fix=nearest(name, known)
+        )
+    if rest:
+        child = node[name] if isinstance(node, Mapping) else getattr(node, name)
+        _set(child, data[name], rest, value, f"{where}.{name}")
+    elif name == "kind" and value != data["kind"]:
+        data.clear()  # another member of the union starts from its own defaults
+        data["kind"] = value
+    else:
+        data[name] = value
+
+
+def _explain(error: ValidationError, cls: type, where: str) -> ConfigError:
+    """The first problem that pydantic found, in our four parts."""
+    problem = error.errors(include_url=False)[0]
+    hints = [cls]
+    path = where
+    for step in problem["loc"]:
+        if any(step == _kind_of(option) for option in hints):
+            hints = [option for option in hints if step == _kind_of(option)]
+            continue  # pydantic names the member of a union here, which is no part of the path
+        path += f"[{step}]" if isinstance(step, int) else f".{step}"
+        hints = [o for h in hints for o in field_options(typing.get_type_hints(h, include_extras=True).get(str(step)))]
+    if problem["type"] == "unexpected_keyword_argument":
+        return ConfigError(path, got="an unknown field", expected="a field of this config", fix="Check its spelling.")
+    got = json.dumps(problem["input"], default=str) if problem["type"] != "missing" else "nothing"
+    expected = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    return ConfigError(path, got=got, expected=expected)
+
+
+def _kind_of(cls: type) -> object:
+    return getattr(cls, "kind", None)

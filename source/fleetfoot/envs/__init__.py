@@ -1,0 +1,1 @@
+"""Environments: tasks run over a batched simulator, and wrappers."""

@@ -1,0 +1,1 @@
+"""Networks: actor and critic by composition. State goes in and comes out; nothing is hidden in a module."""

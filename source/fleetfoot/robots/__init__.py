@@ -1,0 +1,1 @@
+"""Robots as data, from which each simulator's format is made."""

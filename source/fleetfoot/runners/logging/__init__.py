@@ -1,0 +1,1 @@
+"""Metrics on their way to the console, TensorBoard, W&B and a JSONL file."""

@@ -1,0 +1,1 @@
+"""What a rollout collects, and how it is cut into mini-batches."""

@@ -1,0 +1,1 @@
+"""Velocity tracking for legged robots: walk where it is told."""
