@@ -1,0 +1,377 @@
+#!/usr/bin/env bash
+#
+# The launcher. Beside an Isaac Lab installation it runs there; in a bare clone it makes an environment of its own.
+# `./isaaclab.sh --help` lists the switches. Written for bash 3.2, which is what macOS has.
+#
+# How the environment of the clone is kept whole:
+#   .venv/                  the environment
+#   .venv/fleetfoot-*.stamp written last, once an installation is complete: the text of everything that decides what is installed.
+#                           When it equals the present text, the environment is ready, and nothing but bash runs before the script.
+#   .venv.unfinished        there while files are being installed. Found at the start, it means that a run was killed in the middle:
+#                           what lies in .venv cannot be trusted, and it is made anew (from pip's cache: no second download).
+#   .venv.lock              held while setting up, so that two runs do not install into one folder.
+#   .venv.log               pip's log of the last set-up.
+
+set -euo pipefail
+
+caller="$PWD"
+root="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)"
+venv="$root/.venv"
+unfinished="$root/.venv.unfinished"
+lock="$root/.venv.lock"
+log="$root/.venv.log"
+
+python=()   # The command that starts the chosen Python: one word, or Isaac Lab's own launcher and its switch.
+in_clone=0  # 1 when that is the environment of this clone.
+
+usage() {
+  cat <<'HELP'
+usage: isaaclab.sh SWITCH ...
+
+  -p, --python SCRIPT ...   run a Python script (or -m MODULE, -c CODE) with its arguments
+  -t, --test [ARG ...]      run the tests; arguments go to pytest:
+                              -t                     everything that this machine can run
+                              -t -m "not slow"       the fast ones
+                              -t unit                one folder of tests/
+                              -t tests/unit/test_x.py -k name
+  -i, --install             set up the environment and leave; inside Isaac Lab: install fleetfoot into it
+  -f, --format              format the code and repair what the linter can
+  -h, --help                this text
+
+Which Python runs:
+  ISAAC_PYTHON              this one, if set
+  VIRTUAL_ENV, CONDA_PREFIX the active environment, if it has isaaclab
+  ISAACLAB_PATH             the Python of that Isaac Lab, if set
+  otherwise                 .venv in this folder, made on first use from $PYTHON, python3, python3.13, ...
+                            pip's own settings (pip.conf, PIP_*) decide where packages come from.
+HELP
+}
+
+say() { printf '[fleetfoot] %s\n' "$*" >&2; }
+
+fail() {
+  say "error: $*"
+  exit 1
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# --- which Python -----------------------------------------------------------------------------------------------------
+
+has_module() { "$1" -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)' "$2" >/dev/null 2>&1; }
+
+# The active environment, if it is somebody's with Isaac Lab in it. Ours is not asked: it has none.
+active_isaaclab_python() {
+  local prefix
+  for prefix in "${VIRTUAL_ENV:-}" "${CONDA_PREFIX:-}"; do
+    [[ -n $prefix && $prefix != "$venv" && -x $prefix/bin/python ]] || continue
+    if has_module "$prefix/bin/python" isaaclab; then
+      printf '%s' "$prefix/bin/python"
+      return
+    fi
+  done
+}
+
+python_of_isaaclab_path() {
+  local candidate
+  for candidate in _isaac_sim/python.sh env_isaaclab/bin/python .venv/bin/python; do
+    if [[ -x $ISAACLAB_PATH/$candidate ]]; then
+      python=("$ISAACLAB_PATH/$candidate")
+      return
+    fi
+  done
+  [[ -x $ISAACLAB_PATH/isaaclab.sh ]] || fail "ISAACLAB_PATH is '$ISAACLAB_PATH', where there is no Isaac Lab (no isaaclab.sh, no" \
+    "_isaac_sim/python.sh): correct it, unset it, or name a Python in ISAAC_PYTHON."
+  python=("$ISAACLAB_PATH/isaaclab.sh" -p)
+}
+
+choose_python() {
+  local reason active=""
+  if [[ -z ${ISAAC_PYTHON:-} && -n ${VIRTUAL_ENV:-}${CONDA_PREFIX:-} ]]; then
+    active="$(active_isaaclab_python)"
+  fi
+  if [[ -n ${ISAAC_PYTHON:-} ]]; then
+    have "$ISAAC_PYTHON" || fail "ISAAC_PYTHON is '$ISAAC_PYTHON', which cannot be run: correct it or unset it."
+    python=("$ISAAC_PYTHON")
+    reason="ISAAC_PYTHON is set"
+  elif [[ -n $active ]]; then
+    python=("$active")
+    reason="the active environment has isaaclab"
+  elif [[ -n ${ISAACLAB_PATH:-} ]]; then
+    python_of_isaaclab_path
+    reason="ISAACLAB_PATH is set"
+  else
+    python=("$venv/bin/python")
+    in_clone=1
+    reason="no Isaac Lab is active, so this clone's own environment"
+  fi
+  say "Python: ${python[*]} ($reason)"
+}
+
+# --- the environment of the clone -------------------------------------------------------------------------------------
+
+# Sets `fingerprint` to the text of everything that decides what belongs in the environment. No process is started for it.
+read_fingerprint() {
+  local file text
+  fingerprint="$root"
+  for file in "$root/pyproject.toml" "$root/constraints.txt" "$venv/pyvenv.cfg"; do
+    text=""
+    [[ ! -r $file ]] || IFS= read -r -d '' text <"$file" || true
+    fingerprint+=$'\n'"$text"
+  done
+}
+
+# True when what NAME (run, dev) stands for is installed in full.
+is_ready() {
+  local stamp="$venv/fleetfoot-$1.stamp" text="" fingerprint
+  [[ -x $venv/bin/python && -r $stamp && ! -e $unfinished ]] || return 1
+  read_fingerprint
+  IFS= read -r -d '' text <"$stamp" || true
+  [[ $text == "$fingerprint" ]]
+}
+
+write_stamp() {
+  local fingerprint
+  read_fingerprint
+  printf '%s' "$fingerprint" >"$venv/fleetfoot-$1.stamp"
+}
+
+# True for an environment that was finished once and is still where it was made: pip can bring it up to date.
+is_sound() {
+  local home="" stamp="$venv/fleetfoot-base.stamp"
+  [[ -x $venv/bin/python && -r $stamp && ! -e $unfinished ]] || return 1
+  IFS= read -r -d '' home <"$stamp" || true
+  [[ $home == "$root" ]]
+}
+
+# What a Python is: "ok|old|no-venv  version  path", with links resolved, so that an upgrade of the system which takes this Python
+# away leaves a broken link, which is noticed, rather than a link to another version. Runs in any Python since 2.7.
+probe='
+import os, sys
+state = "ok" if sys.version_info >= (3, 11) else "old"
+if state == "ok":
+    try:
+        import ensurepip, venv
+    except ImportError:
+        state = "no-venv"
+print("%s %d.%d.%d %s" % ((state,) + tuple(sys.version_info[:3]) + (os.path.realpath(sys.executable),)))
+'
+
+# Prints the path of a Python that can make the environment.
+find_base_python() {
+  local candidate state version path too_old="" no_venv=""
+  local candidates=(python3 python3.13 python3.12 python3.11 python3.14 python)
+  [[ -z ${PYTHON:-} ]] || candidates=("$PYTHON")
+  for candidate in "${candidates[@]}"; do
+    # A name on PATH may still fail: pyenv leaves shims for versions that are not selected.
+    have "$candidate" || continue
+    read -r state version path < <("$candidate" -c "$probe" 2>/dev/null) || continue
+    case "$state" in
+      ok) printf '%s' "$path" && return ;;
+      old) too_old="${too_old:-$version at $path}" ;;
+      no-venv) no_venv="${no_venv:-$version at $path}" ;;
+    esac
+  done
+  if [[ -n $no_venv ]]; then
+    fail "Python $no_venv cannot make environments: install its venv module (Debian, Ubuntu: apt install python3-venv)."
+  elif [[ -n $too_old ]]; then
+    fail "Python $too_old is too old: fleetfoot needs 3.11 or newer; install one, or name it: PYTHON=/path/to/python3.12 ./isaaclab.sh ..."
+  elif [[ -n ${PYTHON:-} ]]; then
+    fail "PYTHON is '$PYTHON', which is no Python that runs: correct it or unset it."
+  fi
+  fail "no Python was found: fleetfoot needs 3.11 or newer (Debian, Ubuntu: apt install python3-venv)."
+}
+
+take_lock() {
+  local holder
+  if have flock; then
+    # Children inherit the descriptor: a pip that outlives a killed launcher keeps the lock until it is done.
+    exec 9>"$lock"
+    flock -n 9 && return
+    say "another run is setting up this clone's environment: waiting for it."
+    flock 9
+    return
+  fi
+  while ! mkdir "$lock.d" 2>/dev/null; do
+    holder="$(cat "$lock.d/pid" 2>/dev/null || true)"
+    if [[ -n $holder ]] && ! kill -0 "$holder" 2>/dev/null; then
+      rm -rf "$lock.d"
+      continue
+    fi
+    [[ -n ${waiting:-} ]] || say "another run is setting up this clone's environment: waiting for it (if there is none, remove $lock.d)."
+    waiting=1
+    sleep 1
+  done
+  printf '%s' "$$" >"$lock.d/pid"
+  trap 'rm -rf "$lock.d"' EXIT
+}
+
+release_lock() {
+  if have flock; then
+    exec 9>&-
+  else
+    rm -rf "$lock.d"
+    trap - EXIT
+  fi
+}
+
+# Prints the space that is left where $1 lies; nothing, when df cannot tell.
+free_megabytes() {
+  local free
+  { read -r _ && read -r _ _ _ free _; } < <(df -Pk -- "$1" 2>/dev/null) || return 0
+  case "$free" in
+    "" | *[!0-9]*) ;;
+    *) printf '%d' $((free / 1024)) ;;
+  esac
+}
+
+make_venv() {
+  local base free
+  base="$(find_base_python)"
+  free="$(free_megabytes "$root")"
+  [[ -z $free || $free -ge 2500 ]] || fail "the disk of '$root' has $free MB left and the environment needs 2500 (with CUDA 9000): make room."
+  say "making the environment from $base: this happens once, and takes a few minutes (log: $log)."
+  if [[ $(uname -s) == Linux && ! -e /dev/nvidiactl && ! -e /dev/dxg ]]; then
+    say "no NVIDIA GPU here: to spare the download of CUDA, set PIP_EXTRA_INDEX_URL to PyTorch's CPU index before this step."
+  fi
+  rm -rf "$venv" || fail "'$venv' is broken and cannot be removed: remove it by hand."
+  "$base" -I -m venv "$venv" >>"$log" 2>&1 || fail_set_up "could not make an environment in '$venv'"
+}
+
+# Says why the set-up stopped, as well as the log and the disk can tell.
+fail_set_up() {
+  local free
+  free="$(free_megabytes "$root")"
+  if grep -qs -e 'No space left on device' -e 'Errno 28' -e 'Disk quota exceeded' "$log" || [[ -n $free && $free -lt 50 ]]; then
+    fail "the disk is full (${free:-?} MB left at '$root'; temporary files go to '${TMPDIR:-/tmp}'): make room and run this again."
+  elif grep -qs -e 'NewConnectionError' -e 'name resolution' -e 'ConnectTimeout' -e 'ReadTimeout' -e 'unreachable' -e 'Connection refused' \
+    -e 'getaddrinfo' -e 'ProxyError' "$log"; then
+    fail "the package index cannot be reached: check the network, the proxy and pip's settings, and run this again (log: $log)."
+  fi
+  fail "$1: the reason is at the end of $log; once it is mended, run this again."
+}
+
+pip_install() {
+  local quiet=(--quiet)
+  [[ ! -t 2 ]] || quiet=()
+  # -I: neither PYTHONPATH (ROS sets one) nor the user's own packages count as installed. PIP_USER: not into the home folder.
+  PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 "$venv/bin/python" -I -m pip --log "$log" install "${quiet[@]+"${quiet[@]}"}" "$@" >&2
+}
+
+# Installs what NAME stands for: run = what training needs, dev = that and what the tests and the checks need.
+set_up() {
+  local extras="wandb" status=0
+  [[ $1 == run ]] || extras="wandb,dev"
+  [[ ! -e $venv || -d $venv ]] || fail "'$venv' is in the way and is no folder: move it."
+  [[ -w $root ]] || fail "'$root' cannot be written by $(id -un): the environment is made there, so clone where you may write."
+  take_lock
+  if is_ready "$1"; then
+    release_lock
+    return
+  fi
+  trap 'say "interrupted: the next run starts the set-up again, without downloading twice."; exit 130' INT
+  : >"$log"
+  if ! is_sound; then
+    : >"$unfinished"
+    make_venv
+  fi
+  say "installing packages ($extras)."
+  : >"$unfinished"
+  rm -f "$venv"/fleetfoot-{run,dev}.stamp
+  pip_install --constraint "$root/constraints.txt" --editable "${root}[$extras]" || status=$?
+  # pip undoes what it could not finish, so its failure leaves a sound environment; only being killed does not.
+  printf '%s' "$root" >"$venv/fleetfoot-base.stamp"
+  rm -f "$unfinished"
+  [[ $status == 0 ]] || fail_set_up "pip could not install the packages"
+  [[ $1 == run ]] || write_stamp dev
+  write_stamp run
+  trap - INT
+  release_lock
+}
+
+# Makes the chosen Python ready to run fleetfoot, with what NAME (run, dev) stands for.
+prepare() {
+  choose_python
+  if [[ $in_clone == 0 ]]; then
+    # Another's installation: fleetfoot becomes importable, and nothing is installed.
+    export PYTHONPATH="$root/source:$root/extension${PYTHONPATH:+:$PYTHONPATH}"
+    return
+  fi
+  is_ready "$1" || set_up "$1"
+  # As activating it would: so that `fleetfoot`, `torchrun` and `tensorboard` started by a script are those of this environment.
+  unset PYTHONHOME
+  export VIRTUAL_ENV="$venv" PATH="$venv/bin:$PATH"
+}
+
+require_module() {
+  [[ $in_clone == 1 ]] || "${python[@]}" -c "import $1" >/dev/null 2>&1 ||
+    fail "that Python has no $1: install it with '${python[*]} -m pip install $1'."
+}
+
+# --- the switches -----------------------------------------------------------------------------------------------------
+
+run_python() {
+  local script="${1:-}"
+  prepare run
+  # A script is looked for where the caller is, then in the clone.
+  if [[ -n $script && $script != -* && $script != /* && ! -e $script && -e $root/$script ]]; then
+    shift
+    set -- "$root/$script" "$@"
+  fi
+  exec "${python[@]}" "$@"
+}
+
+run_tests() {
+  local arg args=()
+  prepare dev
+  require_module pytest
+  for arg in "$@"; do
+    case "$arg" in
+      -* | /*) ;;
+      */* | *.py) [[ ! -e $caller/${arg%%::*} ]] || arg="$caller/$arg" ;;
+      *) [[ ! -d $root/tests/$arg || -z $arg ]] || arg="tests/$arg" ;;
+    esac
+    args+=("$arg")
+  done
+  cd -- "$root"
+  exec "${python[@]}" -m pytest "${args[@]+"${args[@]}"}"
+}
+
+install() {
+  prepare run
+  if [[ $in_clone == 1 ]]; then
+    say "ready: ./isaaclab.sh -p scripts/train.py --task Anymal-Flat"
+    return
+  fi
+  exec "${python[@]}" -m pip install --editable "$root"
+}
+
+format_code() {
+  prepare dev
+  require_module ruff
+  cd -- "$root"
+  "${python[@]}" -m ruff format .
+  exec "${python[@]}" -m ruff check --fix .
+}
+
+main() {
+  local switch="${1:-}"
+  [[ $# == 0 ]] || shift
+  case "$switch" in
+    -p | --python) run_python "$@" ;;
+    -t | --test) run_tests "$@" ;;
+    -i | --install) install ;;
+    -f | --format) format_code ;;
+    -h | --help) usage ;;
+    "")
+      usage >&2
+      exit 2
+      ;;
+    *)
+      say "error: there is no switch '$switch'; ./isaaclab.sh --help lists them."
+      exit 2
+      ;;
+  esac
+}
+
+main "$@"
