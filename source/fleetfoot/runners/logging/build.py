@@ -1,0 +1,35 @@
+"""The writers that a run's config asks for."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+
+from fleetfoot.runners.config import OnPolicyRunnerCfg
+from fleetfoot.runners.logging.fanout import FanOut
+from fleetfoot.runners.logging.jsonl import JsonlWriter
+from fleetfoot.runners.logging.tensorboard import TensorBoardWriter
+from fleetfoot.runners.logging.writer import MetricsWriter
+
+__all__ = ["file_writers"]
+
+
+def file_writers(
+    cfg: OnPolicyRunnerCfg,
+    *,
+    beside: Sequence[MetricsWriter] = (),
+    report: Callable[[str], None] | None = None,
+) -> FanOut:
+    """`metrics.jsonl` and TensorBoard, always; W&B if the config says so.
+
+    Args:
+        cfg: The run.
+        beside: More writers, as the console.
+        report: Is told when a writer fails and is dropped; by default a warning.
+    """
+    writers: list[MetricsWriter] = [*beside, JsonlWriter(), TensorBoardWriter()]
+    if cfg.logger == "wandb":
+        from fleetfoot.runners.logging.wandb import WandbWriter  # an optional dependency
+
+        writers.append(WandbWriter(project=cfg.wandb_project))
+    return FanOut(writers, report=report or (lambda text: warnings.warn(text, stacklevel=2)))
