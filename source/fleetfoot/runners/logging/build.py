@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from fleetfoot.runners.config import OnPolicyRunnerCfg
 from fleetfoot.runners.logging.fanout import FanOut
 from fleetfoot.runners.logging.jsonl import JsonlWriter
-from fleetfoot.runners.logging.tensorboard import TensorBoardWriter
+from fleetfoot.runners.logging.tensorboard import TensorboardWriter
 from fleetfoot.runners.logging.writer import MetricsWriter
 
 __all__ = ["file_writers"]
@@ -27,7 +27,7 @@ def file_writers(
         beside: More writers, as the console.
         report: Is told when a writer fails and is dropped; by default a warning.
     """
-    writers: list[MetricsWriter] = [*beside, JsonlWriter(), TensorBoardWriter()]
+    writers: list[MetricsWriter] = [*beside, JsonlWriter(), TensorboardWriter()]
     if cfg.logger == "wandb":
         from fleetfoot.runners.logging.wandb import WandbWriter  # an optional dependency
 

@@ -1,0 +1,60 @@
+"""What the runner asks of an algorithm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from fleetfoot.core.vec_env import Observations, StepResult
+from fleetfoot.models.actor_critic import Actor
+
+__all__ = ["Algorithm"]
+
+
+class Algorithm(Protocol):
+    """Acts in `N` environments, records what came of it, and learns from it.
+
+    A rollout is `num_steps_per_env` pairs of `act` and `record`; then `update` learns from it and begins the next.
+    """
+
+    @property
+    def actor(self) -> Actor:
+        """The policy that is being trained."""
+        ...
+
+    def act(self, obs: Observations) -> Tensor:
+        """Actions `[N, A]` for observations `[N, …]`."""
+        ...
+
+    def record(self, result: StepResult) -> None:
+        """What the environment answered to the last actions."""
+        ...
+
+    def update(self, last_obs: Observations) -> Mapping[str, Tensor]:
+        """Learn from a full rollout.
+
+        Args:
+            last_obs: Observations after its last step, `[N, …]`.
+
+        Returns:
+            Log tag to scalar tensor, on the device. Tags below `NonFinite/` count what was NaN or infinite, and where.
+        """
+        ...
+
+    def train_mode(self) -> None:
+        """Networks behave as in training."""
+        ...
+
+    def eval_mode(self) -> None:
+        """Networks behave as in inference."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that decides the next update: tensors and plain values, nested in dicts."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any], *, optimizer: bool = True) -> None:
+        """Take over a state; without `optimizer`, only what the networks compute with."""
+        ...

@@ -1,0 +1,64 @@
+"""Configs in, algorithm out: everything is checked before anything is allocated."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+import torch
+
+from fleetfoot.algorithms.algorithm import Algorithm
+from fleetfoot.algorithms.config import PpoCfg
+from fleetfoot.algorithms.ppo import Ppo
+from fleetfoot.core.seeding import derive_seed
+from fleetfoot.core.vec_env import VecEnv
+from fleetfoot.errors import ConfigError
+from fleetfoot.models.build import build_actor, build_critic, check_groups
+from fleetfoot.runners.config import OnPolicyRunnerCfg
+from fleetfoot.storage.rollout import RolloutBuffer
+
+__all__ = ["build_algorithm", "check_config"]
+
+
+def build_algorithm(env: VecEnv, cfg: OnPolicyRunnerCfg, device: torch.device) -> Algorithm:
+    """The algorithm that a config asks for, with its networks and its rollout buffer.
+
+    Raises:
+        ConfigError: The config does not fit the environment.
+    """
+    check_config(env, cfg)
+    match cfg.algorithm:
+        case PpoCfg():
+            return _build_ppo(env, cfg, device)
+        case _:
+            assert_never(cfg.algorithm)
+
+
+def check_config(env: VecEnv, cfg: OnPolicyRunnerCfg) -> None:
+    """Find what cannot work between a config and an environment.
+
+    Raises:
+        ConfigError: An observation group does not exist, or the samples don't divide into mini-batches.
+    """
+    check_groups(cfg.obs_groups.actor, env.observation_spec, "agent.obs_groups.actor")
+    check_groups(cfg.obs_groups.critic, env.observation_spec, "agent.obs_groups.critic")
+    samples, parts = cfg.num_steps_per_env * env.num_envs, cfg.algorithm.num_mini_batches
+    if samples % parts:
+        counts = f"{cfg.num_steps_per_env} steps x {env.num_envs} environments = {samples} samples"
+        divisors = [n for n in range(1, samples + 1) if samples % n == 0 and n <= 4 * parts]
+        raise ConfigError(
+            "agent.algorithm.num_mini_batches",
+            got=f"{parts}, with {counts}",
+            expected="a divisor of the number of samples",
+            fix=f"Use one of {divisors}, or change env.scene.num_envs or agent.num_steps_per_env.",
+        )
+
+
+def _build_ppo(env: VecEnv, cfg: OnPolicyRunnerCfg, device: torch.device) -> Ppo:
+    spec, groups, num_actions = env.observation_spec, cfg.obs_groups, env.action_spec.size
+    with torch.random.fork_rng(devices=[]):  # torch initialises layers from its global generator: borrow it
+        torch.manual_seed(derive_seed(cfg.seed, "networks"))
+        actor = build_actor(cfg.actor, groups.actor, spec, num_actions).to(device)
+        critic = build_critic(cfg.critic, groups.critic, spec).to(device)
+    used = {group: spec[group] for group in (*groups.actor, *groups.critic)}
+    buffer = RolloutBuffer(cfg.num_steps_per_env, env.num_envs, used, groups.critic, num_actions, device)
+    return Ppo(actor, critic, buffer, cfg.algorithm, cfg.seed)

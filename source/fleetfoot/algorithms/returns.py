@@ -1,0 +1,70 @@
+"""Returns and advantages. Axes: `T` time, `N` environments."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["compute_gae", "normalize_advantages", "successor_values"]
+
+
+def successor_values(values: Tensor, last_values: Tensor, final_values: Tensor, truncated: Tensor) -> Tensor:
+    """The value of the state that each step led to, before any reset.
+
+    `V'[t] = final_values[t]` where truncated, else `V[t + 1]` (`last_values` at the end).
+
+    Args:
+        values: `V(s[t])`, `[T, N]`.
+        last_values: `V(s[T])`, `[N]`.
+        final_values: Value of the observation before the reset, `[T, N]`; read only where truncated.
+        truncated: bool `[T, N]`.
+
+    Returns:
+        `[T, N]`.
+    """
+    following = torch.cat((values[1:], last_values[None]))
+    return torch.where(truncated, final_values, following)
+
+
+def compute_gae(
+    rewards: Tensor,
+    values: Tensor,
+    next_values: Tensor,
+    terminated: Tensor,
+    truncated: Tensor,
+    *,
+    gamma: float,
+    lam: float,
+) -> tuple[Tensor, Tensor]:
+    """Generalised advantage estimation (Schulman et al. 2016, arXiv:1506.02438).
+
+    `delta[t] = r[t] + gamma V'[t] - V[t]`, with `V'[t] = 0` where terminated;
+    `A[t] = delta[t] + gamma lam A[t + 1]`, with `A[t + 1] = 0` where an episode ended, either way.
+
+    Args:
+        rewards: `[T, N]`.
+        values: `V(s[t])`, `[T, N]`.
+        next_values: Value of the state each step led to, before any reset (`successor_values`), `[T, N]`.
+        terminated: bool `[T, N]`.
+        truncated: bool `[T, N]`.
+        gamma: Discount per step, in [0, 1].
+        lam: Decay of the estimator per step, in [0, 1].
+
+    Returns:
+        Advantages and returns `A + V`, both `[T, N]`.
+    """
+    goes_on = 1.0 - terminated.to(rewards.dtype)
+    uncut = 1.0 - (terminated | truncated).to(rewards.dtype)
+    deltas = rewards + goes_on * gamma * next_values - values
+    decay = uncut * gamma * lam
+    advantages = torch.empty_like(rewards)
+    following = torch.zeros_like(rewards[0])
+    for t in reversed(range(rewards.shape[0])):
+        following = torch.add(deltas[t], decay[t] * following, out=advantages[t])
+    return advantages, advantages + values
+
+
+def normalize_advantages(advantages: Tensor, eps: float = 1e-8) -> Tensor:
+    """`(A - mean) / (std + eps)` over all samples, with the unbiased standard deviation."""
+    std, mean = torch.std_mean(advantages)
+    return (advantages - mean) / (std + eps)

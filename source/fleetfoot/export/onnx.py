@@ -1,0 +1,100 @@
+"""ONNX export: one file, any batch size, the policy contract inside, compared in ONNX Runtime before it counts."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fleetfoot.core.files import atomic_write
+from fleetfoot.export.parity import parity_error
+from fleetfoot.export.policy import ExportedPolicy
+from fleetfoot.models.actor_critic import Actor
+
+__all__ = ["export_onnx"]
+
+OPSET = 18
+
+
+def export_onnx(actor: Actor, path: Path, metadata: Mapping[str, Any]) -> Path:
+    """Write the policy as `obs [batch, O]` → `actions [batch, A]`.
+
+    Args:
+        actor: The policy.
+        path: The file to write.
+        metadata: The checkpoint's metadata; goes into the file under the key `fleetfoot` as JSON.
+
+    Returns:
+        The path.
+
+    Raises:
+        ExportError: ONNX Runtime computes other actions than torch; no file is left at `path`.
+    """
+    import onnx
+
+    policy = ExportedPolicy(actor)
+    model = _trace(policy)
+    worst = parity_error(policy, _runner(model.SerializeToString()), path)
+    contract = {**metadata, "parity_error": worst}
+    onnx.helper.set_model_props(model, {"fleetfoot": json.dumps(contract)})
+    onnx.checker.check_model(model)
+    atomic_write(path, lambda temporary: temporary.write_bytes(model.SerializeToString()))
+    return path
+
+
+def _trace(policy: ExportedPolicy) -> Any:
+    """The policy as an ONNX model, all weights inside."""
+    example = torch.zeros(2, policy.in_dim)
+    batch = torch.export.Dim("batch", min=1)
+    with _quiet(), contextlib.redirect_stdout(io.StringIO()):
+        program = torch.onnx.export(
+            policy,
+            (example,),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=["obs"],
+            output_names=["actions"],
+            dynamic_shapes={"obs": {0: batch}},
+            verbose=False,
+        )
+    assert program is not None
+    return program.model_proto
+
+
+def _runner(serialized: bytes) -> Any:
+    """A function that runs the model in ONNX Runtime, on one thread of the CPU."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(serialized, options, providers=["CPUExecutionProvider"])
+
+    def run(obs: Tensor) -> Tensor:
+        (actions,) = session.run(["actions"], {"obs": obs.numpy().astype(np.float32)})
+        return torch.from_numpy(np.asarray(actions))
+
+    return run
+
+
+@contextlib.contextmanager
+def _quiet() -> Any:
+    """The exporter's notes about its own internals are nothing a user can act on."""
+    levels = {name: logging.getLogger(name).level for name in ("torch.onnx", "onnxscript", "onnx_ir")}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            for name in levels:
+                logging.getLogger(name).setLevel(logging.ERROR)
+            yield
+        finally:
+            for name, level in levels.items():
+                logging.getLogger(name).setLevel(level)

@@ -1,0 +1,42 @@
+"""TorchScript export: `torch.jit.load(path)(obs)`, compared with the torch policy before it counts."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fleetfoot.core.files import atomic_write
+from fleetfoot.export.parity import parity_error
+from fleetfoot.export.policy import ExportedPolicy
+from fleetfoot.models.actor_critic import Actor
+
+__all__ = ["export_torchscript"]
+
+
+def export_torchscript(actor: Actor, path: Path, metadata: Mapping[str, Any]) -> Path:
+    """Write the policy as a TorchScript module that maps `[batch, O]` to `[batch, A]`.
+
+    Args:
+        actor: The policy.
+        path: The file to write.
+        metadata: The checkpoint's metadata; goes into the file as the extra file `fleetfoot.json`.
+
+    Returns:
+        The path.
+
+    Raises:
+        ExportError: The loaded file computes other actions than the policy.
+    """
+    policy = ExportedPolicy(actor)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # robots run TorchScript, whatever torch recommends
+        script = torch.jit.trace(policy, torch.zeros(2, policy.in_dim), check_trace=False)
+        worst = parity_error(policy, script, path)
+        extra = {"fleetfoot.json": json.dumps({**metadata, "parity_error": worst})}
+        atomic_write(path, lambda temporary: torch.jit.save(script, str(temporary), _extra_files=extra))
+    return path

@@ -1,0 +1,65 @@
+"""Configs in, networks out: the only place that knows which class belongs to which config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from fleetfoot.core.config import nearest
+from fleetfoot.errors import ConfigError
+from fleetfoot.models.actor_critic import Actor, Critic, ObservationInput
+from fleetfoot.models.config import ActorCfg, CriticCfg, DistributionCfg, NetworkCfg
+from fleetfoot.models.distributions import GaussianHead
+from fleetfoot.models.mlp import Mlp
+
+__all__ = ["build_actor", "build_critic", "check_groups"]
+
+ObservationSpec = Mapping[str, tuple[int, ...]]
+
+
+def build_actor(cfg: ActorCfg, groups: Sequence[str], spec: ObservationSpec, num_actions: int) -> Actor:
+    """The actor for an environment with these observation groups.
+
+    Raises:
+        ConfigError: A group does not exist or has a shape that the network cannot read.
+    """
+    inputs = _build_inputs(groups, spec, cfg.obs_normalization, "agent.obs_groups.actor")
+    head = _build_head(cfg.distribution, num_actions)
+    return Actor(inputs, _build_network(cfg.network, inputs.size, head.in_dim), head)
+
+
+def build_critic(cfg: CriticCfg, groups: Sequence[str], spec: ObservationSpec) -> Critic:
+    """The critic for an environment with these observation groups.
+
+    Raises:
+        ConfigError: A group does not exist or has a shape that the network cannot read.
+    """
+    inputs = _build_inputs(groups, spec, cfg.obs_normalization, "agent.obs_groups.critic")
+    return Critic(inputs, _build_network(cfg.network, inputs.size, 1))
+
+
+def check_groups(groups: Sequence[str], spec: ObservationSpec, where: str) -> None:
+    """Refuse groups that the environment does not have, or that no network here can read.
+
+    Raises:
+        ConfigError: Names the group and those that exist.
+    """
+    for group in groups:
+        if group not in spec:
+            available = f"one of the environment's observation groups: {', '.join(spec)}"
+            raise ConfigError(where, got=repr(group), expected=available, fix=nearest(group, spec))
+        if len(spec[group]) != 1:
+            shape = f"group {group!r} of shape {list(spec[group])}"
+            raise ConfigError(where, got=shape, expected="flat groups, of shape [O]")
+
+
+def _build_inputs(groups: Sequence[str], spec: ObservationSpec, normalize: bool, where: str) -> ObservationInput:
+    check_groups(groups, spec, where)
+    return ObservationInput(groups, sum(spec[group][0] for group in groups), normalize=normalize)
+
+
+def _build_network(cfg: NetworkCfg, in_dim: int, out_dim: int) -> Mlp:
+    return Mlp(in_dim, out_dim, cfg)
+
+
+def _build_head(cfg: DistributionCfg, num_actions: int) -> GaussianHead:
+    return GaussianHead(num_actions, cfg)

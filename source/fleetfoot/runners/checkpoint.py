@@ -1,0 +1,119 @@
+"""Checkpoints: one file that says what it is, written so that a crash leaves the old file or the new one.
+
+    {"format": "fleetfoot.checkpoint", "schema_version": 1,
+     "metadata": JSON text: task, env and agent config, iteration, environment steps, versions, policy contract,
+     "state": tensors and plain values: algorithm, environment, episode statistics}
+
+Only tensors and plain values are ever unpickled (`weights_only=True`): a checkpoint cannot run code.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fleetfoot.core.files import atomic_write
+from fleetfoot.errors import CheckpointError
+
+__all__ = ["Checkpoint", "describe_versions", "find_checkpoint", "load_checkpoint", "save_checkpoint"]
+
+FORMAT = "fleetfoot.checkpoint"
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint holds."""
+
+    metadata: dict[str, Any]
+    """Plain JSON data: what the run was."""
+    state: dict[str, Any]
+    """Tensors and plain values: what decides the next number."""
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint: to a temporary name, flushed to the disk, then renamed.
+
+    Raises:
+        OutputError: The folder cannot be written, or the disk is full; an older file of this name is still whole.
+    """
+    content = {
+        "format": FORMAT,
+        "schema_version": SCHEMA_VERSION,
+        "metadata": json.dumps(checkpoint.metadata),
+        "state": checkpoint.state,
+    }
+    atomic_write(path, lambda temporary: torch.save(content, temporary))
+
+
+def load_checkpoint(path: Path, *, device: torch.device | str = "cpu") -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises:
+        CheckpointError: The file is missing, truncated, not one of ours, or of another schema version.
+    """
+    if not path.is_file():
+        raise CheckpointError(str(path), got="no file", expected="a checkpoint", fix="Check --checkpoint.")
+    try:
+        content = torch.load(path, map_location=device, weights_only=True)
+    except (RuntimeError, EOFError, OSError, zipfile.BadZipFile, pickle.UnpicklingError, KeyError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        got = f"a file that cannot be read ({reason[:100]})"
+        fix = "It is truncated or not a checkpoint: use an older one, model_<iteration>.pt."
+        raise CheckpointError(str(path), got=got, expected="a whole fleetfoot checkpoint", fix=fix) from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        keys = f"a file with {sorted(map(str, content))[:6]}" if isinstance(content, dict) else type(content).__name__
+        raise CheckpointError(str(path), got=keys, expected="a fleetfoot checkpoint")
+    if content["schema_version"] != SCHEMA_VERSION:
+        got = f"schema version {content['schema_version']}"
+        raise CheckpointError(str(path), got=got, expected=f"schema version {SCHEMA_VERSION}")
+    return Checkpoint(metadata=json.loads(content["metadata"]), state=content["state"])
+
+
+def find_checkpoint(selector: str, experiment_dir: Path) -> Path:
+    """The file that `--checkpoint` means.
+
+    Args:
+        selector: `latest` or `best` of the newest run that has one, or a path to a file or a run folder.
+        experiment_dir: The folder whose runs are searched.
+
+    Raises:
+        CheckpointError: There is none.
+    """
+    if selector not in ("latest", "best"):
+        path = Path(selector).expanduser()
+        return _pick(path, "latest") or path if path.is_dir() else path
+    runs = sorted((d for d in experiment_dir.glob("*") if d.is_dir()), reverse=True)
+    for run in runs:
+        if found := _pick(run, selector):
+            return found
+    raise CheckpointError(
+        f"--checkpoint {selector}",
+        got=f"no checkpoint in {experiment_dir}",
+        expected="at least one run with a checkpoint",
+        fix="Train first, or give a path.",
+    )
+
+
+def _pick(run: Path, selector: str) -> Path | None:
+    """The newest, or the best, checkpoint of a run folder or of its `checkpoints` folder."""
+    folder = run / "checkpoints" if (run / "checkpoints").is_dir() else run
+    if selector == "best":
+        return best if (best := folder / "best.pt").is_file() else None
+    numbered = [(int(m[1]), p) for p in folder.glob("model_*.pt") if (m := re.fullmatch(r"model_(\d+)\.pt", p.name))]
+    return max(numbered)[1] if numbered else None
+
+
+def describe_versions() -> Mapping[str, str]:
+    """Versions of what computed the numbers."""
+    from fleetfoot import __version__
+
+    return {"fleetfoot": __version__, "torch": torch.__version__}

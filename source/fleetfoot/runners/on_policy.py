@@ -1,0 +1,331 @@
+"""The training loop: collect, update, report, save.
+
+Axis: `N` environments.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, final
+
+import torch
+
+from fleetfoot.algorithms.build import build_algorithm
+from fleetfoot.core.config import encode
+from fleetfoot.core.seeding import derive_seed, make_generator
+from fleetfoot.core.vec_env import DescribedEnv, Observations, StatefulEnv, VecEnv
+from fleetfoot.errors import ConfigError, NonFiniteError
+from fleetfoot.export.onnx import export_onnx
+from fleetfoot.export.torchscript import export_torchscript
+from fleetfoot.runners.checkpoint import Checkpoint, describe_versions, load_checkpoint, save_checkpoint
+from fleetfoot.runners.config import OnPolicyRunnerCfg
+from fleetfoot.runners.logging.build import file_writers
+from fleetfoot.runners.logging.writer import IterationReport, MetricsWriter, NullWriter, RunInfo, Status, Timings
+from fleetfoot.runners.metrics import EpisodeStatistics, StepMetrics, read_back
+from fleetfoot.runners.policy import InferencePolicy, check_fits, load_networks
+from fleetfoot.runners.provenance import git_commit, write_git_state
+
+__all__ = ["OnPolicyRunner"]
+
+
+@final
+class OnPolicyRunner:
+    """Trains a policy in an environment with an on-policy algorithm.
+
+        runner = OnPolicyRunner(env, cfg, log_dir="logs/my_run")
+        runner.learn(cfg.max_iterations)
+        policy = runner.get_inference_policy()
+
+    Args:
+        env: The environment; stays the caller's to close.
+        cfg: The run.
+        log_dir: The run's folder; without it nothing is written.
+        device: Where the networks live; must be the environment's device.
+        writer: Where reports go; by default TensorBoard, `metrics.jsonl` and, if configured, W&B in `log_dir`.
+        metadata: Plain JSON data to carry in every checkpoint, as the task's name and config.
+
+    Raises:
+        ConfigError: The config does not fit the environment or the device.
+    """
+
+    def __init__(
+        self,
+        env: VecEnv,
+        cfg: OnPolicyRunnerCfg,
+        log_dir: str | Path | None = None,
+        device: torch.device | str = "cpu",
+        *,
+        writer: MetricsWriter | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.env, self.cfg = env, cfg
+        self.log_dir = Path(log_dir) if log_dir is not None else None
+        self.device = torch.device(device)
+        if self.device != env.device:
+            raise ConfigError("device", got=self.device, expected=f"the environment's device, {env.device}")
+        self.algorithm = build_algorithm(env, cfg, self.device)
+        self.iteration = 0
+        """Iterations done since the training began."""
+        self.env_steps = 0
+        """Environment steps made since the training began, over all environments."""
+        self.seconds = 0.0
+        """Wall clock spent in the loop since the training began [s]."""
+        self.best_reward = float("-inf")
+        """Highest mean reward that a checkpoint was saved with."""
+        self.stop_requested = False
+        """Set it, from a signal handler say, and `learn` returns after the iteration in progress."""
+        self._metadata = dict(metadata or {})
+        self._writer = writer if writer is not None else self._default_writer()
+        self._is_open = False
+        self._git_repos: list[Path] = []
+        self._episodes = EpisodeStatistics(env.num_envs, self.device)
+        self._step_metrics = StepMetrics()
+        self._obs: Observations | None = None
+        self._mean_reward = float("nan")
+
+    def learn(self, num_learning_iterations: int, init_at_random_ep_len: bool = False) -> None:
+        """Train for so many more iterations.
+
+        Args:
+            num_learning_iterations: How many.
+            init_at_random_ep_len: Begin at random times within the episodes, so that not all are cut at once.
+
+        Raises:
+            NonFiniteError: NaN or infinity came up; nothing of that iteration is saved.
+            OutputError: The run's folder cannot be written.
+        """
+        last = self.iteration + num_learning_iterations
+        self._open()
+        obs = self._begin(init_at_random_ep_len)
+        self.algorithm.train_mode()
+        while self.iteration < last and not self.stop_requested:
+            obs, timings = self._iterate(obs, last)
+            if self.iteration % self.cfg.save_interval == 0:
+                self._save_to_run()
+        if self.iteration % self.cfg.save_interval:
+            self._save_to_run()
+
+    def _iterate(self, obs: Observations, last: int) -> tuple[Observations, Timings]:
+        """One iteration: collect, update, report."""
+        start = time.perf_counter()
+        obs, simulation, inference = self._collect(obs)
+        collected = time.perf_counter()
+        metrics = {**self.algorithm.update(obs), **self._episodes.metrics(), **self._step_metrics.drain()}
+        scalars = read_back(metrics)
+        learned = time.perf_counter()
+        timings = Timings(
+            collection=collected - start, simulation=simulation, inference=inference, learning=learned - collected
+        )
+        self._obs = obs
+        self.iteration += 1
+        self.env_steps += self.cfg.num_steps_per_env * self.env.num_envs
+        self.seconds += timings.iteration
+        self._report(scalars, timings, last)
+        return obs, timings
+
+    def _collect(self, obs: Observations) -> tuple[Observations, float, float]:
+        """Fill the rollout; returns the observations after it, and the seconds in the simulator and in the policy."""
+        simulation = inference = 0.0
+        for _ in range(self.cfg.num_steps_per_env):
+            start = time.perf_counter()
+            actions = self.algorithm.act(obs)
+            decided = time.perf_counter()
+            result = self.env.step(actions)
+            stepped = time.perf_counter()
+            self.algorithm.record(result)
+            self._episodes.record(result)
+            self._step_metrics.record(result)
+            obs = result.obs
+            inference += decided - start
+            simulation += stepped - decided
+        return obs, simulation, inference
+
+    def _report(self, scalars: dict[str, float], timings: Timings, last: int) -> None:
+        _raise_if_non_finite(scalars, self.iteration)
+        self._mean_reward = scalars.get("Train/mean_reward", float("nan"))
+        scalars |= timings.scalars(self.cfg.num_steps_per_env * self.env.num_envs)
+        report = IterationReport(
+            iteration=self.iteration,
+            num_iterations=last,
+            env_steps=self.env_steps,
+            seconds=self.seconds,
+            timings=timings,
+            scalars={tag: value for tag, value in scalars.items() if value == value},
+        )
+        self._writer.write(report)
+
+    def _begin(self, at_random_times: bool) -> Observations:
+        """Observations to go on from: those of the checkpoint, of the last `learn`, or of a fresh start."""
+        if self._obs is None:
+            self._obs = self.env.reset(derive_seed(self.cfg.seed, "environment") % 2**31)
+            if at_random_times:
+                generator = make_generator(self.cfg.seed, "episode lengths", self.device)
+                times = torch.rand(self.env.num_envs, generator=generator, device=self.device)
+                self.env.episode_length.copy_(times * self.env.max_episode_length)
+        return self._obs
+
+    def _save_to_run(self) -> None:
+        """`checkpoints/model_<iteration>.pt`, and `best.pt` when no earlier one had a higher mean reward."""
+        if self.log_dir is None:
+            return
+        folder = self.log_dir / "checkpoints"
+        if is_best := self._mean_reward > self.best_reward:
+            self.best_reward = self._mean_reward
+        checkpoint = self._checkpoint()
+        save_checkpoint(folder / f"model_{self.iteration}.pt", checkpoint)
+        if is_best:
+            save_checkpoint(folder / "best.pt", checkpoint)
+
+    def save(self, path: str | Path) -> None:
+        """Write a checkpoint that holds everything that decides the next number.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        save_checkpoint(Path(path), self._checkpoint())
+
+    def load(self, path: str | Path, *, optimizer: bool = True, environment: bool = True) -> dict[str, Any]:
+        """Take over a checkpoint.
+
+        Args:
+            path: The file.
+            optimizer: Also the optimiser, the learning rate and the generators; else only the networks.
+            environment: Also the state of the environments and the counts, so that training goes on as if it had not
+                stopped. Needs as many environments as were saved.
+
+        Returns:
+            The checkpoint's metadata.
+
+        Raises:
+            CheckpointError: The checkpoint is unreadable or does not fit.
+        """
+        checkpoint = load_checkpoint(Path(path), device=self.device)
+        check_fits(checkpoint, self.env, str(path))
+        load_networks(checkpoint, {"actor": self.algorithm.actor}, str(path))
+        self.algorithm.load_state_dict(checkpoint.state["algorithm"], optimizer=optimizer)
+        if environment:
+            self._restore_progress(checkpoint)
+        return checkpoint.metadata
+
+    def _restore_progress(self, checkpoint: Checkpoint) -> None:
+        state = checkpoint.state
+        self.iteration, self.env_steps = state["iteration"], state["env_steps"]
+        self.seconds, self.best_reward = state["seconds"], state["best_reward"]
+        if state["num_envs"] != self.env.num_envs:
+            got = f"{self.env.num_envs} environments, {state['num_envs']} when the checkpoint was saved"
+            warnings.warn(f"env.scene.num_envs: {got}: their episodes begin afresh.", stacklevel=3)
+            return
+        self._episodes.load_state_dict(state["episodes"])
+        if isinstance(self.env, StatefulEnv) and state["environment"] is not None:
+            self.env.load_state_dict(state["environment"])
+            self._obs = state["obs"]
+
+    def _checkpoint(self) -> Checkpoint:
+        env = self.env
+        metadata = {
+            **self._metadata,
+            "agent": encode(self.cfg),
+            "iteration": self.iteration,
+            "env_steps": self.env_steps,
+            "observation_spec": {group: list(shape) for group, shape in env.observation_spec.items()},
+            "num_actions": env.action_spec.size,
+            "policy_contract": env.policy_contract() if isinstance(env, DescribedEnv) else {},
+            "versions": describe_versions(),
+            "git": git_commit(Path(__file__)),
+        }
+        state = {
+            "algorithm": self.algorithm.state_dict(),
+            "iteration": self.iteration,
+            "env_steps": self.env_steps,
+            "seconds": self.seconds,
+            "best_reward": self.best_reward,
+            "num_envs": env.num_envs,
+            "episodes": self._episodes.state_dict(),
+            "environment": env.state_dict() if isinstance(env, StatefulEnv) else None,
+            "obs": dict(self._obs or {}),
+        }
+        return Checkpoint(metadata=metadata, state=state)
+
+    def get_inference_policy(self, device: torch.device | str | None = None) -> InferencePolicy:
+        """A copy of the policy for use: observations in, the most likely actions out."""
+        return InferencePolicy(self.algorithm.actor, device or self.device)
+
+    def export_policy_to_onnx(self, path: str | Path, filename: str = "policy.onnx") -> Path:
+        """Write the policy as ONNX into the folder `path`, compared with the torch policy.
+
+        Raises:
+            ExportError: The file does not compute the same actions.
+        """
+        return export_onnx(self.algorithm.actor, Path(path) / filename, self._checkpoint().metadata)
+
+    def export_policy_to_jit(self, path: str | Path, filename: str = "policy.pt") -> Path:
+        """Write the policy as TorchScript into the folder `path`, compared with the torch policy.
+
+        Raises:
+            ExportError: The file does not compute the same actions.
+        """
+        return export_torchscript(self.algorithm.actor, Path(path) / filename, self._checkpoint().metadata)
+
+    def train_mode(self) -> None:
+        """Networks behave as in training."""
+        self.algorithm.train_mode()
+
+    def eval_mode(self) -> None:
+        """Networks behave as in inference."""
+        self.algorithm.eval_mode()
+
+    def add_git_repo_to_log(self, path: str | Path) -> None:
+        """Also write down the state of the git repository that holds `path`, when training begins."""
+        self._git_repos.append(Path(path))
+
+    def close(self, status: Status = "finished") -> None:
+        """Finish the writers; does nothing the second time."""
+        if self._is_open:
+            self._writer.close(status)
+            self._is_open = False
+
+    def _open(self) -> None:
+        if self._is_open or self.log_dir is None:
+            return
+        self._writer.start(
+            RunInfo(
+                name=self.log_dir.name,
+                log_dir=self.log_dir,
+                task=str(self._metadata.get("task", "")),
+                run_id=self.log_dir.name.replace(".", "-"),
+                device=str(self.device),
+                num_envs=self.env.num_envs,
+                resumed_from=self.iteration or None,
+                config={**self._metadata, "agent": encode(self.cfg)},
+            )
+        )
+        self._is_open = True
+        for repo in (Path(__file__), *self._git_repos):
+            write_git_state(repo, self.log_dir / "git")
+
+    def _default_writer(self) -> MetricsWriter:
+        return NullWriter() if self.log_dir is None else file_writers(self.cfg)
+
+
+def _raise_if_non_finite(scalars: dict[str, float], iteration: int) -> None:
+    """Move the counts of NaN and infinity out of the metrics, and stop if learning from them is impossible.
+
+    A few gradient steps that the optimiser left out are survivable, and reported as `NonFinite/gradient`.
+    """
+    counts = {tag: value for tag, value in scalars.items() if tag.startswith("NonFinite/")}
+    for tag, value in counts.items():
+        if value == 0:
+            del scalars[tag]
+    skipped = counts.pop("NonFinite/gradient", 0.0)
+    found = [f"{tag.removeprefix('NonFinite/')} ({value:.0f})" for tag, value in counts.items() if value]
+    found += ["every gradient"] if skipped == 1.0 else []
+    if found:
+        raise NonFiniteError(
+            f"iteration {iteration}",
+            got=f"NaN or infinity in {', '.join(found)}",
+            expected="finite numbers",
+            fix="The last checkpoint is sound. Look at the environment's terms, or lower the learning rate.",
+        )
