@@ -103,7 +103,7 @@ choose_python() {
   else
     python=("$venv/bin/python")
     in_clone=1
-    reason="no Isaac Lab is active, so this clone's own environment"
+    reason="no Isaac Lab is active: this clone's own environment"
   fi
   say "Python: ${python[*]} ($reason)"
 }
@@ -252,7 +252,7 @@ fail_set_up() {
 }
 
 pip_install() {
-  local quiet=(--quiet)
+  local quiet=(--quiet --progress-bar off)
   [[ ! -t 2 ]] || quiet=()
   # -I: neither PYTHONPATH (ROS sets one) nor the user's own packages count as installed. PIP_USER: not into the home folder.
   PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 "$venv/bin/python" -I -m pip --log "$log" install "${quiet[@]+"${quiet[@]}"}" "$@" >&2

@@ -1,0 +1,55 @@
+"""What every test may ask for: a device, and a generator with a seed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+GPU_TESTS = Path(__file__).parent / "gpu"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--device", default="cpu", help="where tests that ask for `device` compute: cpu (default) or cuda:N"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Marks what lies in tests/gpu, and leaves it out on a machine without a GPU."""
+    for item in items:
+        if item.path.is_relative_to(GPU_TESTS):
+            item.add_marker(pytest.mark.gpu)
+    on_gpu = [item for item in items if item.get_closest_marker("gpu")]
+    if not on_gpu:
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        config.hook.pytest_deselected(items=on_gpu)
+        items[:] = [item for item in items if item not in on_gpu]
+
+
+@pytest.fixture
+def device(request: pytest.FixtureRequest):
+    import torch
+
+    return torch.device(request.config.getoption("--device"))
+
+
+@pytest.fixture
+def generator(device):
+    import torch
+
+    return torch.Generator(device).manual_seed(20_240_607)
+
+
+@pytest.fixture(autouse=True)
+def _torch_is_left_as_found(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No test may lean on another's global random state, nor leave one behind."""
+    import sys
+
+    torch = sys.modules.get("torch")
+    state = torch.get_rng_state() if torch else None
+    yield
+    if torch and state is not None:
+        torch.set_rng_state(state)
