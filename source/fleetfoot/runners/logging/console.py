@@ -119,6 +119,7 @@ class Console:
             self._show()
 
     def add_video(self, path: Path, iteration: int) -> None:
+        """Say where it is."""
         self.message(f"video of iteration {iteration}: {path}", style="dim")
 
     def close(self, status: Status) -> None:
@@ -263,7 +264,7 @@ def _plain_line(view: View) -> str:
     if "Train/mean_episode_length" in report.scalars:
         parts.append(f"length {report.scalars['Train/mean_episode_length']:.0f}")
     for name, value in section(report.scalars, "Metrics").items():
-        if name.startswith("tracking_"):
+        if name.startswith("track_"):
             parts.append(f"{name.removeprefix('tracking_')} {value:.2f}")
     parts += [f"{view.steps_per_second:,.0f} steps/s", f"left {duration(view.seconds_left)}"]
     return "  ".join(parts)

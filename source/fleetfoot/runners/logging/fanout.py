@@ -51,12 +51,15 @@ class FanOut:
                 raise
 
     def write(self, report: IterationReport) -> None:
+        """Hand the report to every writer that still works."""
         self._each(lambda writer: writer.write(report))
 
     def add_video(self, path: Path, iteration: int) -> None:
+        """Hand the video to every writer that still works."""
         self._each(lambda writer: writer.add_video(path, iteration))
 
     def close(self, status: Status) -> None:
+        """Close every writer that still works."""
         self._each(lambda writer: writer.close(status))
         self._writers.clear()
 

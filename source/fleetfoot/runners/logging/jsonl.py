@@ -35,13 +35,16 @@ class JsonlWriter:
         self._file = path.open("a", encoding="utf-8")
 
     def write(self, report: IterationReport) -> None:
+        """Append a line; it is in the file when this returns."""
         if self._file is not None:
             self._file.write(json.dumps(_record(report), allow_nan=False) + "\n")
             self._file.flush()  # a run that is killed loses nothing, and `tail -f` follows
 
-    def add_video(self, path: Path, iteration: int) -> None: ...
+    def add_video(self, path: Path, iteration: int) -> None:
+        """Do nothing: videos are files of their own."""
 
     def close(self, status: Status) -> None:
+        """Close the file."""
         file, self._file = self._file, None
         if file is not None:
             file.close()

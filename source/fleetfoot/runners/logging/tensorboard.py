@@ -49,6 +49,7 @@ class TensorboardWriter:
         self._add(_texts({"run/config": run.config, "run/task": run.task, "run/id": run.run_id}))
 
     def write(self, report: IterationReport) -> None:
+        """Append the scalars; they are in the file when this returns."""
         if self._records is not None:
             self._add(_scalars(report.scalars, step=report.iteration))
             over_time = {f"{tag}/time": report.scalars[tag] for tag in _OVER_TIME if tag in report.scalars}
@@ -56,9 +57,11 @@ class TensorboardWriter:
                 self._add(_scalars(over_time, step=int(report.seconds)))
             self._records.flush()
 
-    def add_video(self, path: Path, iteration: int) -> None: ...
+    def add_video(self, path: Path, iteration: int) -> None:
+        """Do nothing: videos are files of their own."""
 
     def close(self, status: Status) -> None:
+        """Close the file."""
         records, self._records = self._records, None
         if records is not None:
             records.close()
@@ -88,23 +91,23 @@ def _event(**fields: Any) -> Event:
 
 
 def _scalars(scalars: Mapping[str, float], *, step: int) -> Event:
-    Summary = _proto("summary").Summary
-    values = [Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
-    return _event(step=step, summary=Summary(value=values))
+    summary = _proto("summary").Summary
+    values = [summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
+    return _event(step=step, summary=summary(value=values))
 
 
 def _texts(texts: Mapping[str, Any]) -> Event:
     """Plain data as the text plug-in shows it; what is no string becomes indented JSON in a code block."""
-    Summary, Metadata = _proto("summary").Summary, _proto("summary").SummaryMetadata
-    Shape = _proto("tensor_shape").TensorShapeProto
-    metadata = Metadata(plugin_data=Metadata.PluginData(plugin_name="text"))
-    shape = Shape(dim=[Shape.Dim(size=1)])
+    summary, metadata = _proto("summary").Summary, _proto("summary").SummaryMetadata
+    shape = _proto("tensor_shape").TensorShapeProto
+    is_text = metadata(plugin_data=metadata.PluginData(plugin_name="text"))
+    one = shape(dim=[shape.Dim(size=1)])
     values = []
     for tag, text in texts.items():
         shown = text if isinstance(text, str) else f"```json\n{json.dumps(text, indent=2, default=str)}\n```"
-        tensor = _proto("tensor").TensorProto(dtype="DT_STRING", string_val=[shown.encode()], tensor_shape=shape)
-        values.append(Summary.Value(tag=tag, metadata=metadata, tensor=tensor))
-    return _event(step=0, summary=Summary(value=values))
+        tensor = _proto("tensor").TensorProto(dtype="DT_STRING", string_val=[shown.encode()], tensor_shape=one)
+        values.append(summary.Value(tag=tag, metadata=is_text, tensor=tensor))
+    return _event(step=0, summary=summary(value=values))
 
 
 def _keep_until(path: Path, iteration: int) -> None:
@@ -126,7 +129,7 @@ def _is_over_time(event: Event) -> bool:
 
 def _events(path: Path) -> Iterator[tuple[int, Event]]:
     """The events of a file, each with where it ends. Framing: length, its checksum, data, its checksum."""
-    Event = _proto("event").Event
+    parse = _proto("event").Event.FromString
     data = path.read_bytes()
     offset = 0
     while offset + 12 <= len(data):
@@ -135,4 +138,4 @@ def _events(path: Path) -> Iterator[tuple[int, Event]]:
         if stop + 4 > len(data):
             return
         offset = stop + 4
-        yield offset, Event.FromString(data[start:stop])
+        yield offset, parse(data[start:stop])

@@ -54,7 +54,7 @@ class Glyphs:
     ellipsis: str
 
 
-UNICODE = Glyphs(" ▁▂▃▄▅▆▇█", "█▓▒░", "━", "─", "─", "│", "┬", "┼", "▏▎▍▌▋▊▉█", "·", "…")
+UNICODE = Glyphs(" ▁▂▃▄▅▆▇█", "━╍━─", "━", "─", "─", "│", "┬", "┼", "╸━", "·", "…")
 ASCII = Glyphs(" .:-=+*#", "#=+-", "#", "-", "-", "|", "+", "+", "#", ".", "...")
 
 
@@ -177,7 +177,7 @@ def _outcome(view: View, width: int, glyphs: Glyphs) -> list[Line]:
     for tag, value in scalars.items():
         kind, _, name = tag.partition("/")
         if kind in ("Metrics", "Curriculum"):
-            gauged = name.startswith("tracking")
+            gauged = name.startswith("track_")
             tail = _gauge(value, _tail(width), glyphs) if gauged else _spark(view, tag, width, glyphs)
             rows.append(_row(name, value, tail, width, glyphs))
     ends = section(scalars, "Episode_Termination")

@@ -5,7 +5,7 @@ The runner makes one `IterationReport` per iteration from metrics it has read fr
 is imported here.
 
 Tags are those of rsl_rl, so that its users' dashboards work, plus ours (`docs/logging.md` lists them). Conventions that
-the console and the plots rely on: `Metrics/tracking_*` is a fraction of its maximum, in [0, 1]; `Metrics/error_*` is an
+the console and the plots rely on: `Metrics/track_*` is a fraction of its maximum, in [0, 1]; `Metrics/error_*` is an
 error in the unit of what is tracked; `Episode_Termination/*` is the share of episodes that ended for that reason.
 """
 
@@ -130,13 +130,17 @@ class MetricsWriter(Protocol):
 class NullWriter:
     """Takes everything, writes nothing: for processes other than the first."""
 
-    def start(self, run: RunInfo) -> None: ...
+    def start(self, run: RunInfo) -> None:
+        """Do nothing."""
 
-    def write(self, report: IterationReport) -> None: ...
+    def write(self, report: IterationReport) -> None:
+        """Do nothing."""
 
-    def add_video(self, path: Path, iteration: int) -> None: ...
+    def add_video(self, path: Path, iteration: int) -> None:
+        """Do nothing."""
 
-    def close(self, status: Status) -> None: ...
+    def close(self, status: Status) -> None:
+        """Do nothing."""
 
 
 def section(scalars: Mapping[str, float], name: str) -> dict[str, float]:
