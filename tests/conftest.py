@@ -9,9 +9,7 @@ GPU_TESTS = Path(__file__).parent / "gpu"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--device", default="cpu", help="where tests that ask for `device` compute: cpu (default) or cuda:N"
-    )
+    parser.addoption("--device", default="cpu", help="of the tests that ask for one: cpu (default), cuda:N")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,0 +1,433 @@
+"""isaaclab.sh, run for real: copies of it set up small projects in folders with spaces, without a network."""
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TOOLS = ("bash", "cat", "df", "dirname", "flock", "grep", "id", "mkdir", "rm", "sleep", "uname")
+NOBODY = 65534
+
+# A project that the launcher can install offline: its build backend lies beside it. While a file `hold` is there, building waits.
+PYPROJECT = """\
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+
+[project]
+name = "tiny"
+version = "1.0"
+"""
+BACKEND = """
+import pathlib, time, zipfile
+
+METADATA = "Metadata-Version: 2.1\\nName: tiny\\nVersion: 1.0\\nProvides-Extra: wandb\\nProvides-Extra: dev\\n"
+
+def build_editable(wheel_directory, config_settings=None, metadata_directory=None):
+    here = pathlib.Path.cwd()
+    (here / "building").touch()
+    while (here / "hold").exists():
+        time.sleep(0.02)
+    extra = here / "requires.txt"
+    files = {
+        "tiny.pth": str(here / "source"),
+        "tiny-1.0.dist-info/METADATA": METADATA + (extra.read_text() if extra.exists() else ""),
+        "tiny-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\\nGenerator: tiny\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+    }
+    files["tiny-1.0.dist-info/RECORD"] = "".join(f"{name},,\\n" for name in [*files, "tiny-1.0.dist-info/RECORD"])
+    with zipfile.ZipFile(pathlib.Path(wheel_directory) / "tiny-1.0-py3-none-any.whl", "w") as wheel:
+        for name, text in files.items():
+            wheel.writestr(name, text)
+    return "tiny-1.0-py3-none-any.whl"
+"""
+
+
+def make_project(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    shutil.copy(ROOT / "isaaclab.sh", folder)
+    (folder / "constraints.txt").touch()
+    (folder / "pyproject.toml").write_text(PYPROJECT)
+    (folder / "backend.py").write_text(BACKEND)
+    (folder / "source" / "tiny").mkdir(parents=True)
+    (folder / "source" / "tiny" / "__init__.py").write_text("where = __file__\n")
+    (folder / "scripts").mkdir()
+    (folder / "scripts" / "show.py").write_text(
+        "import sys, tiny; print(sys.prefix); print(tiny.where); print(sys.argv[1:])\n"
+    )
+    return folder
+
+
+def make_tools(folder: Path, without: str = "") -> Path:
+    """A PATH with what every Unix has, and no Python."""
+    folder.mkdir()
+    for tool in TOOLS:
+        found = shutil.which(tool)
+        if tool != without and found:
+            (folder / tool).symlink_to(found)
+    return folder
+
+
+def make_stub(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def make_python(path: Path, pretence: str) -> Path:
+    """A Python that is another than it is: `pretence` runs before what is asked of it."""
+    code = f"import sys; {pretence}; exec(sys.argv.pop(1))"
+    return make_stub(path, f'[ "$1" = -c ] && shift\nexec {shlex.quote(sys.executable)} -c {shlex.quote(code)} "$@"')
+
+
+def clean_env(home: Path, tools: Path, **more: str) -> dict[str, str]:
+    pip = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}
+    return {"HOME": str(home), "PATH": str(tools), "PYTHON": sys.executable} | pip | more
+
+
+def launch(project: Path, *args: str, env: dict[str, str], **options) -> subprocess.CompletedProcess[str]:
+    command = [str(project / "isaaclab.sh"), *args]
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, **options)
+
+
+def start(project: Path, *args: str, env: dict[str, str]) -> subprocess.Popen[str]:
+    """In a process group of its own, so that all of it can be killed."""
+    command = [str(project / "isaaclab.sh"), *args]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, env=env, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+
+
+def wait_for(what: Callable[[], bool], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return make_project(tmp_path / "a clone")
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    return clean_env(tmp_path, make_tools(tmp_path / "tools"))
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A project whose environment is set up, for the tests that only use it."""
+    base = tmp_path_factory.mktemp("ready made")
+    project, env = make_project(base / "a clone"), clean_env(base, make_tools(base / "tools"))
+    ran = launch(project, "-i", env=env)
+    assert ran.returncode == 0, ran.stderr
+    return project, env
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that other users can look into, which pytest's own are not."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def assert_one_sentence(ran: subprocess.CompletedProcess[str], *words: str) -> None:
+    errors = [line for line in ran.stderr.splitlines() if "error: " in line]
+    assert ran.returncode == 1, ran.stderr
+    assert len(errors) == 1 and ran.stderr.splitlines()[-1] == errors[0], ran.stderr
+    for word in words:
+        assert word in errors[0]
+
+
+# --- once the environment is there ---
+
+
+def test_runs_a_script_of_the_clone_from_any_folder(ready, tmp_path: Path) -> None:
+    project, env = ready
+    ran = launch(project, "-p", "scripts/show.py", "two words", "--x=1", env=env, cwd=tmp_path)
+    prefix, where, args = ran.stdout.splitlines()
+    assert prefix == str(project / ".venv")
+    assert where.startswith(str(project / "source"))
+    assert args == "['two words', '--x=1']"
+
+
+def test_script_of_the_caller_comes_first(ready, tmp_path: Path) -> None:
+    project, env = ready
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "show.py").write_text("print('mine')")
+    assert launch(project, "--python", "scripts/show.py", env=env, cwd=tmp_path).stdout == "mine\n"
+
+
+def test_says_in_one_line_what_runs_and_why(ready) -> None:
+    project, env = ready
+    ran = launch(project, "-p", "-c", "", env=env)
+    assert len(ran.stderr.splitlines()) == 1
+    assert str(project / ".venv/bin/python") in ran.stderr
+    assert "no Isaac Lab is active" in ran.stderr
+
+
+def test_exit_code_is_that_of_the_script(ready) -> None:
+    project, env = ready
+    assert launch(project, "-p", "-c", "raise SystemExit(37)", env=env).returncode == 37
+
+
+def test_signals_reach_the_script(ready) -> None:
+    project, env = ready
+    code = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(143)); print('up', flush=True); time.sleep(60)"
+    running = start(project, "-p", "-c", code, env=env)
+    assert running.stdout is not None and running.stdout.readline() == "up\n"
+    running.send_signal(signal.SIGTERM)
+    running.communicate(timeout=10)
+    assert running.returncode == 143
+
+
+def test_ready_environment_adds_next_to_nothing(ready) -> None:
+    """The issue allows half a second; it is a few hundredths, since nothing but bash runs."""
+    project, env = ready
+
+    def fastest(command: list[str]) -> float:
+        times = []
+        for _ in range(5):
+            begin = time.perf_counter()
+            subprocess.run(command, env=env, check=True, capture_output=True)
+            times.append(time.perf_counter() - begin)
+        return min(times)
+
+    python = fastest([str(project / ".venv/bin/python"), "-c", ""])
+    launched = fastest([str(project / "isaaclab.sh"), "-p", "-c", ""])
+    print(f"the launcher adds {1e3 * (launched - python):.0f} ms")
+    assert launched - python < 0.5
+
+
+def test_commands_of_the_environment_are_found(ready) -> None:
+    """As if it were activated: what a script starts by name is of this environment."""
+    project, env = ready
+    code = "import os, shutil; print(shutil.which('python')); print(os.environ['VIRTUAL_ENV'])"
+    assert launch(project, "-p", "-c", code, env=env).stdout.splitlines() == [
+        str(project / ".venv/bin/python"),
+        str(project / ".venv"),
+    ]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_environment_of_another_user_is_used_as_it_is(ready, open_folder: Path) -> None:
+    """No lock and no stamp is written once it is ready. Only bash runs here as nobody: root's Python may be out of its reach."""
+    project = make_project(open_folder / "a clone")
+    venv = project / ".venv"
+    make_stub(venv / "bin/python", "id -u")
+    (venv / "pyvenv.cfg").touch()
+    texts = [str(project), PYPROJECT, "", ""]
+    (venv / "fleetfoot-run.stamp").write_text("\n".join(texts))
+    ran = launch(project, "-p", "-c", "", env={"PATH": os.environ["PATH"]}, user=NOBODY, group=NOBODY, extra_groups=[])
+    assert ran.stdout == f"{NOBODY}\n", ran.stderr
+
+
+# --- setting it up ---
+
+
+@pytest.mark.slow
+def test_killed_half_way_is_repaired_by_the_next_run(project: Path, env) -> None:
+    (project / "hold").touch()
+    killed = start(project, "-p", "scripts/show.py", env=env)
+    wait_for((project / "building").exists)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    (project / "hold").unlink()
+    (project / ".venv/bin/python").unlink()  # What a killed installation leaves can be anything.
+    ran = launch(project, "-p", "scripts/show.py", env=env)
+    assert ran.returncode == 0, ran.stderr
+    assert "making the environment" in ran.stderr
+    again = launch(project, "-p", "scripts/show.py", env=env)
+    assert again.stdout == ran.stdout
+    assert len(again.stderr.splitlines()) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("without", ["", "flock"], ids=["flock", "without flock"])
+def test_two_at_once_do_not_break_each_other(project: Path, tmp_path: Path, without: str) -> None:
+    env = clean_env(tmp_path, make_tools(tmp_path / "tools", without))
+    (project / "hold").touch()
+    first = start(project, "-p", "scripts/show.py", env=env)
+    wait_for((project / "building").exists)
+    second = start(project, "-p", "scripts/show.py", env=env)
+    assert second.stderr is not None
+    said = second.stderr.readline() + second.stderr.readline()
+    assert "another run is setting up" in said
+    (project / "hold").unlink()
+    outputs = [process.communicate(timeout=60) for process in (first, second)]
+    assert [first.returncode, second.returncode] == [0, 0], outputs
+    assert outputs[0][0] == outputs[1][0]
+    assert "installing" in outputs[0][1]
+    assert "installing" not in outputs[1][1]
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_setting_up(project: Path, env) -> None:
+    (project / "hold").touch()
+    running = start(project, "-p", "scripts/show.py", env=env)
+    wait_for((project / "building").exists)
+    os.killpg(running.pid, signal.SIGINT)
+    _, said = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert "interrupted" in said
+
+
+@pytest.mark.slow
+def test_moved_clone_gets_an_environment_that_points_to_where_it_is(project: Path, env) -> None:
+    launch(project, "-i", env=env)
+    moved = project.rename(project.parent / "moved clone")
+    ran = launch(moved, "-p", "scripts/show.py", env=env)
+    assert ran.stdout.splitlines()[1].startswith(str(moved)), ran.stderr
+
+
+@pytest.mark.slow
+def test_no_network_and_then_again(project: Path, env) -> None:
+    """What failed for want of a network goes on, without making the environment anew, once there is one."""
+    (project / "requires.txt").write_text("Requires-Dist: not-on-this-disk\n")
+    offline = {key: value for key, value in env.items() if key != "PIP_NO_INDEX"}
+    offline |= {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0"}
+    assert_one_sentence(launch(project, "-p", "scripts/show.py", env=offline), "network")
+    (project / "requires.txt").unlink()
+    ran = launch(project, "-p", "scripts/show.py", env=env)
+    assert ran.returncode == 0, ran.stderr
+    assert "making the environment" not in ran.stderr
+
+
+@pytest.mark.slow
+def test_changed_requirements_are_installed_once(project: Path, env) -> None:
+    launch(project, "-i", env=env)
+    (project / "constraints.txt").write_text("# nothing of note\n")
+    changed = launch(project, "-p", "scripts/show.py", env=env)
+    assert "installing" in changed.stderr
+    assert "making the environment" not in changed.stderr
+    assert "installing" not in launch(project, "-p", "scripts/show.py", env=env).stderr
+
+
+# --- what cannot work: one clear sentence each ---
+
+
+def test_no_python(project: Path, env) -> None:
+    del env["PYTHON"]
+    assert_one_sentence(launch(project, "-p", "scripts/show.py", env=env), "no Python", "3.11")
+
+
+def test_python_that_is_too_old(project: Path, env, tmp_path: Path) -> None:
+    make_python(tmp_path / "tools/python3", "sys.version_info = (3, 8, 18, 'final', 0)")
+    del env["PYTHON"]
+    assert_one_sentence(launch(project, "-p", "scripts/show.py", env=env), "3.8.18", "too old", "3.11")
+
+
+def test_python_without_venv(project: Path, env, tmp_path: Path) -> None:
+    make_python(tmp_path / "tools/python3", "sys.modules['ensurepip'] = None")
+    del env["PYTHON"]
+    assert_one_sentence(launch(project, "-p", "scripts/show.py", env=env), "venv", "apt install")
+
+
+def test_python_named_by_the_user_must_run(project: Path, env) -> None:
+    env["PYTHON"] = "/no/such/python"
+    assert_one_sentence(launch(project, "-p", "scripts/show.py", env=env), "/no/such/python")
+
+
+@pytest.mark.slow
+def test_shim_that_fails_is_passed_over(project: Path, env, tmp_path: Path) -> None:
+    """pyenv leaves a `python3` on PATH even when no version is selected."""
+    make_stub(tmp_path / "tools/python3", "echo 'pyenv: command not found' >&2; exit 127")
+    make_stub(tmp_path / "tools/python3.11", f'exec {shlex.quote(sys.executable)} "$@"')
+    del env["PYTHON"]
+    ran = launch(project, "-p", "scripts/show.py", env=env)
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_full_disk(project: Path, env, tmp_path: Path) -> None:
+    (tmp_path / "tools/df").unlink()
+    make_stub(tmp_path / "tools/df", "echo Filesystem 1024-blocks Used Available; echo /dev/sda1 9 9 102400 99% /")
+    assert_one_sentence(launch(project, "-p", "scripts/show.py", env=env), "100 MB", "make room")
+
+
+def test_clone_that_cannot_be_written(open_folder: Path) -> None:
+    project = make_project(open_folder / "a clone")
+    project.chmod(0o555)
+    other_user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+    ran = launch(project, "-p", "scripts/show.py", env={"PATH": os.environ["PATH"]}, **other_user)
+    assert_one_sentence(ran, "cannot be written")
+
+
+def test_something_else_where_the_environment_goes(project: Path, env) -> None:
+    (project / ".venv").write_text("")
+    assert_one_sentence(launch(project, "-p", "scripts/show.py", env=env), "in the way")
+
+
+@pytest.mark.parametrize("switch", [(), ("--fly",)])
+def test_unknown_switch(project: Path, env, switch: tuple[str, ...]) -> None:
+    ran = launch(project, *switch, env=env)
+    assert ran.returncode == 2
+    assert "--help" in ran.stderr
+
+
+def test_help_sets_nothing_up(project: Path, env) -> None:
+    ran = launch(project, "-h", env=env)
+    assert ran.returncode == 0
+    assert "--python" in ran.stdout
+    assert not (project / ".venv").exists()
+
+
+# --- inside an Isaac Lab installation: only fleetfoot becomes importable ---
+
+SHOW = "import sys, fleetfoot, fleetfoot_isaaclab; print(sys.prefix); print(fleetfoot.__file__)"
+
+
+def test_isaaclab_path(tmp_path: Path, env) -> None:
+    make_stub(tmp_path / "Isaac Lab/_isaac_sim/python.sh", f'exec {shlex.quote(sys.executable)} "$@"')
+    ran = launch(ROOT, "-p", "-c", SHOW, env=env | {"ISAACLAB_PATH": str(tmp_path / "Isaac Lab")})
+    assert ran.stdout.splitlines()[1] == str(ROOT / "source/fleetfoot/__init__.py"), ran.stderr
+    assert "ISAACLAB_PATH is set" in ran.stderr
+
+
+def test_isaaclab_path_with_a_launcher_only(tmp_path: Path, env) -> None:
+    make_stub(tmp_path / "Isaac Lab/isaaclab.sh", f'[ "$1" = -p ] && shift && exec {shlex.quote(sys.executable)} "$@"')
+    ran = launch(ROOT, "-p", "-c", SHOW, env=env | {"ISAACLAB_PATH": str(tmp_path / "Isaac Lab")})
+    assert ran.stdout.splitlines()[1] == str(ROOT / "source/fleetfoot/__init__.py"), ran.stderr
+
+
+def test_isaaclab_path_that_is_none(project: Path, env, tmp_path: Path) -> None:
+    ran = launch(project, "-p", "scripts/show.py", env=env | {"ISAACLAB_PATH": str(tmp_path)})
+    assert_one_sentence(ran, "ISAACLAB_PATH", str(tmp_path))
+
+
+def test_isaac_python(project: Path, env) -> None:
+    ran = launch(project, "-p", "-c", "import tiny; print(tiny.where)", env=env | {"ISAAC_PYTHON": sys.executable})
+    assert ran.stdout.startswith(str(project / "source")), ran.stderr
+    assert not (project / ".venv").exists()
+
+
+@pytest.mark.parametrize("variable", ["VIRTUAL_ENV", "CONDA_PREFIX"])
+def test_active_environment_with_isaaclab(project: Path, env, tmp_path: Path, variable: str) -> None:
+    """It is looked for, not imported: that would take seconds."""
+    active = tmp_path / "active env"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(active)], check=True)
+    (site_packages,) = active.glob("lib/python3*/site-packages")
+    (site_packages / "isaaclab").mkdir()
+    (site_packages / "isaaclab" / "__init__.py").write_text("raise RuntimeError('imported')")
+    ran = launch(project, "-p", "-c", "import sys, tiny; print(sys.prefix)", env=env | {variable: str(active)})
+    assert ran.stdout == f"{active}\n", ran.stderr
+    assert "the active environment has isaaclab" in ran.stderr
+    assert not (project / ".venv").exists()
+
+
+@pytest.mark.slow
+def test_active_environment_without_isaaclab_is_left_alone(project: Path, env, tmp_path: Path) -> None:
+    active = tmp_path / "active env"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(active)], check=True)
+    ran = launch(project, "-p", "scripts/show.py", env=env | {"VIRTUAL_ENV": str(active)})
+    assert ran.stdout.splitlines()[0] == str(project / ".venv"), ran.stderr
