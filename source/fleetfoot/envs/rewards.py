@@ -1,0 +1,67 @@
+"""The reward of a step, its sum over episodes, and what is reported of both.
+
+Axes: `N` environments, `n` some of them, `K` reward terms, `M` metrics.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar, final
+
+import torch
+from torch import Tensor
+
+from fleetfoot.envs.task import Task
+
+__all__ = ["RewardSum"]
+
+S = TypeVar("S")
+
+
+@final
+class RewardSum(Generic[S]):
+    """`reward = sum over k of weight[k] * term[k](state) * step_dt`, all terms at once as `[K, N]`.
+
+    Terms of weight zero are never evaluated.
+
+    Args:
+        task: Gives the terms, the metrics and the floor.
+        num_envs: `N`.
+        device: Where the sums live.
+    """
+
+    def __init__(self, task: Task[S], num_envs: int, device: torch.device) -> None:
+        self._terms = tuple(term for term in task.rewards if term.weight != 0.0)
+        self._metrics = tuple(task.metrics.items())
+        self._floor = task.reward_floor
+        self._episode_length_s = task.episode_length_s
+        weights = [[term.weight * task.step_dt] for term in self._terms]
+        self._weights = torch.tensor(weights, device=device).reshape(len(self._terms), 1)
+        self.sums = torch.zeros(len(self._terms), num_envs, device=device)
+        """Weighted sum of each term over the running episodes, `[K, N]`."""
+
+    def add(self, state: S, failed: Tensor | None, metrics: dict[str, Tensor]) -> Tensor:
+        """The reward of a step, added to the sums.
+
+        Args:
+            state: The task's view of all environments.
+            failed: Indices `[n]` of environments whose state means nothing; they get no reward.
+            metrics: Takes the means of the task's metrics.
+
+        Returns:
+            `[N]`.
+        """
+        weighted = torch.stack([term.fn(state) for term in self._terms]) * self._weights
+        if failed is not None:
+            weighted.index_fill_(1, failed, 0.0)
+        self.sums += weighted
+        if self._metrics:
+            means = torch.stack([fn(state) for _, fn in self._metrics]).mean(dim=1)
+            metrics.update(zip((tag for tag, _ in self._metrics), means.unbind(), strict=True))
+        total = weighted.sum(dim=0)
+        return total if self._floor is None else total.clamp_(min=self._floor)
+
+    def report(self, ids: Tensor, metrics: dict[str, Tensor]) -> None:
+        """Mean reward per second of full episode length of each term, over the episodes `ids` `[n]` that ended."""
+        means = self.sums.index_select(1, ids).mean(dim=1) / self._episode_length_s
+        for term, mean in zip(self._terms, means.unbind(), strict=True):
+            metrics[f"Episode_Reward/{term.name}"] = mean

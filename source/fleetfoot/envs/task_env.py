@@ -1,0 +1,291 @@
+"""The environment that runs a task's terms over a simulator.
+
+Order of a step: clip and scale actions, physics, terminations, rewards (under the command that the policy saw), the next
+command, observations (where episodes ended these are the final ones; reset; observations of those rows again), events.
+
+Axes: `N` environments, `n` some of them, `A` actions, `K` reward terms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar, final
+
+import torch
+from torch import Tensor
+
+from fleetfoot.core.check import check_actions
+from fleetfoot.core.seeding import make_generator
+from fleetfoot.core.vec_env import ActionSpec, Observations, StepResult
+from fleetfoot.envs.observations import ObservationGroups
+from fleetfoot.envs.rewards import RewardSum
+from fleetfoot.envs.task import Frame, Task
+from fleetfoot.envs.timers import IntervalTimer
+from fleetfoot.sim.simulator import SimState, Simulator
+
+__all__ = ["TaskEnv"]
+
+S = TypeVar("S")
+
+
+@final
+class TaskEnv(Generic[S]):
+    """`N` environments of one task; see `fleetfoot.core.vec_env` for what it promises.
+
+    Args:
+        task: What to do.
+        sim: Where to do it; the environment closes it.
+        seed: Everything random follows from it.
+    """
+
+    def __init__(self, task: Task[S], sim: Simulator, *, seed: int) -> None:
+        self.task = task
+        self.sim = sim
+        self.num_envs = sim.num_envs
+        self.device = sim.device
+        self.step_dt = task.step_dt
+        self.max_episode_length = max(1, round(task.episode_length_s / task.step_dt))
+        clip = task.actions.clip
+        size = len(task.actions.names)
+        bound = None if clip is None else (clip,) * size
+        low = None if clip is None else (-clip,) * size
+        self.action_spec = ActionSpec(size=size, names=task.actions.names, low=low, high=bound)
+        self._observe = ObservationGroups(task.observations, self.device)
+        self.observation_spec: Mapping[str, tuple[int, ...]] = self._observe.spec
+        self._rewards = RewardSum(task, self.num_envs, self.device)
+        self._offset = torch.tensor(task.actions.offset, device=self.device)
+        self._scale = torch.tensor(task.actions.scale, device=self.device)
+        self._event_timers = {event.name: self._timer(event.interval_s) for event in task.events}
+        self._command_timer = self._timer(task.command.interval_s if task.command else (1e6, 1e6))
+        self._all = torch.arange(self.num_envs, device=self.device)
+        self.episode_length = torch.zeros(self.num_envs, dtype=torch.int64, device=self.device)
+        self._num_steps = 0
+        self.reset(seed)
+
+    def reset(self, seed: int | None = None) -> Observations:
+        """See `VecEnv.reset`. With a seed, what is drawn once per environment is drawn again as well."""
+        with torch.no_grad():
+            if seed is not None:
+                self._generator = make_generator(seed, "env", self.device)
+                startup = self.task.startup
+                self._constants = dict(startup(self.sim, self._generator)) if startup else {}
+                self._clear()
+            for event in self.task.events:
+                self._event_timers[event.name].restart(self._all, self._num_steps, self._generator)
+            self._obs: Observations = self._begin_episodes(self._all)
+            return dict(self._obs)
+
+    def step(self, actions: Tensor) -> StepResult:
+        """See `VecEnv.step`."""
+        check_actions(self, actions)
+        with torch.no_grad():
+            failed = self._act(actions)
+            state = self.task.view(self._frame())
+            reasons = self._judge(state, failed)
+            ended = reasons.any(dim=0)
+            metrics: dict[str, Tensor] = {}
+            reward = self._rewards.add(state, failed, metrics)
+            state = self._advance(state)
+            final_obs = self._observe(state, self._generator)
+            obs, any_ended = self._renew(final_obs, ended, reasons, metrics)
+            self._obs = obs
+            self._disturb()
+            terminated = reasons[1:].any(dim=0)
+            if failed is not None:
+                metrics["Sim/failures"] = torch.tensor(float(len(failed)), device=self.device)
+            return StepResult(
+                obs=obs,
+                reward=reward,
+                terminated=terminated,
+                truncated=ended & ~terminated,
+                final_obs=final_obs if any_ended else None,
+                metrics=metrics,
+            )
+
+    def close(self) -> None:
+        """See `VecEnv.close`."""
+        self.sim.close()
+
+    def snapshot(self, index: int) -> dict[str, Any]:
+        """What a film needs of one environment, as numpy arrays: `qpos`, `qvel`, `time` [s] and `command` `[C]`."""
+        return {**self.sim.snapshot(index), "command": self._command[index].numpy(force=True).copy()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """See `StatefulEnv.state_dict`."""
+        return {
+            "sim": self.sim.state_dict(),
+            "generator": self._generator.get_state(),
+            "num_steps": self._num_steps,
+            "episode_length": self.episode_length.clone(),
+            "actions": self._actions.clone(),
+            "targets": self._targets.clone(),
+            "command": self._command.clone(),
+            "memory": {name: value.clone() for name, value in self._memory.items()},
+            "constants": {name: value.clone() for name, value in self._constants.items()},
+            "command_timer": self._command_timer.state_dict(),
+            "event_timers": {name: timer.state_dict() for name, timer in self._event_timers.items()},
+            "reward_sums": self._rewards.sums.clone(),
+            "obs": {name: value.clone() for name, value in self._obs.items()},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> Observations:
+        """See `StatefulEnv.load_state_dict`. The observations are those that were handed out, noise included."""
+        self.sim.load_state_dict(state["sim"])
+        self._generator.set_state(state["generator"])
+        self._num_steps = state["num_steps"]
+        self.episode_length.copy_(state["episode_length"])
+        self._actions = state["actions"].clone()
+        self._targets = state["targets"].clone()
+        self._command = state["command"].clone()
+        self._memory = {name: value.clone() for name, value in state["memory"].items()}
+        self._constants = {name: value.clone() for name, value in state["constants"].items()}
+        self._command_timer.load_state_dict(state["command_timer"])
+        for name, timer in self._event_timers.items():
+            timer.load_state_dict(state["event_timers"][name])
+        self._rewards.sums.copy_(state["reward_sums"])
+        self._obs = {name: value.clone() for name, value in state["obs"].items()}
+        return dict(self._obs)
+
+    def policy_contract(self) -> dict[str, Any]:
+        """See `DescribedEnv.policy_contract`."""
+        actions = self.task.actions
+        return {
+            "task": self.task.name,
+            **self.task.contract,
+            "step_dt": self.step_dt,
+            "decimation": self.task.decimation,
+            "actions": {
+                "names": list(actions.names),
+                "scale": list(actions.scale),
+                "offset": list(actions.offset),
+                "clip": actions.clip,
+            },
+            "observations": self._observe.describe(),
+        }
+
+    def _timer(self, interval_s: tuple[float, float]) -> IntervalTimer:
+        return IntervalTimer(self.num_envs, interval_s, self.step_dt, self.device)
+
+    def _clear(self) -> None:
+        """Forget every episode there was."""
+        self._num_steps = 0
+        num_commands = self.task.command.size if self.task.command else 0
+        self._actions = torch.zeros(self.num_envs, self.action_spec.size, device=self.device)
+        self._previous_actions = self._actions
+        self._targets = self._actions.new_zeros(self.num_envs, 0)
+        self._command = self._actions.new_zeros(self.num_envs, num_commands)
+        self._memory = {
+            name: self._actions.new_zeros(self.num_envs, memory.size) for name, memory in self.task.memory.items()
+        }
+
+    def _act(self, actions: Tensor) -> Tensor | None:
+        """Step the physics; returns the indices of environments that diverged, put back to where they can be viewed."""
+        clip = self.task.actions.clip
+        actions = actions.to(torch.float32)
+        self._previous_actions = self._actions
+        self._actions = actions.clone() if clip is None else actions.clamp(-clip, clip)
+        ctrl = torch.addcmul(self._offset, self._actions, self._scale)
+        failed = self.sim.step(ctrl, self.task.decimation)
+        self.episode_length += 1
+        self._num_steps += 1
+        if failed is not None:
+            self._actions.index_fill_(0, failed, 0.0)
+            self.sim.write_state(failed, *self.task.initial_state(len(failed), self._generator))
+        return failed
+
+    def _frame(self) -> Frame:
+        return Frame(
+            sim=self.sim.state,
+            actions=self._actions,
+            previous_actions=self._previous_actions,
+            command=self._command,
+            memory=self._memory,
+            constants=self._constants,
+        )
+
+    def _judge(self, state: S, failed: Tensor | None) -> Tensor:
+        """Why episodes end: bool `[1 + terminations, N]`, the time limit first. A failure is the last one's."""
+        time_out = self.episode_length >= self.max_episode_length
+        failure = torch.zeros_like(time_out)
+        if failed is not None:
+            failure[failed] = True
+        return torch.stack([time_out, *(term.fn(state) for term in self.task.terminations), failure])
+
+    def _advance(self, state: S) -> S:
+        """Remember what the next step needs, and move the command on; returns the state under it."""
+        self._memory = {name: memory.fn(state) for name, memory in self.task.memory.items()}
+        command = self.task.command
+        if command is None:
+            return state
+        due = self._command_timer.due(self._num_steps)
+        if due is not None:
+            self._targets.index_copy_(0, due, command.sample(len(due), self._generator))
+            self._command_timer.restart(due, self._num_steps, self._generator)
+        self._command = command.resolve(state, self._targets)
+        return command.rebind(state, self._command)
+
+    def _renew(
+        self, final_obs: Observations, ended: Tensor, reasons: Tensor, metrics: dict[str, Tensor]
+    ) -> tuple[Observations, bool]:
+        """Begin new episodes where they ended; returns the observations to act on, and whether any did end."""
+        ids = ended.nonzero().squeeze(1)
+        if len(ids) == 0:
+            return final_obs, False
+        self._rewards.report(ids, metrics)
+        names = ("time_out", *(term.name for term in self.task.terminations), "sim_failure")
+        for name, count in zip(names, reasons.sum(dim=1, dtype=torch.float32).unbind(), strict=True):
+            metrics[f"Episode_Termination/{name}"] = count
+        rows = self._begin_episodes(ids)
+        return {name: value.index_copy(0, ids, rows[name]) for name, value in final_obs.items()}, True
+
+    def _begin_episodes(self, ids: Tensor) -> dict[str, Tensor]:
+        """Place the environments `ids` `[n]` and forget their past; returns their first observations, `[n, …]` each."""
+        qpos, qvel = self.task.initial_state(len(ids), self._generator)
+        self.sim.write_state(ids, qpos, qvel)
+        self.episode_length.index_fill_(0, ids, 0)
+        self._actions.index_fill_(0, ids, 0.0)
+        self._rewards.sums.index_fill_(1, ids, 0.0)
+        for value in self._memory.values():
+            value.index_fill_(0, ids, 0.0)
+        state = self.task.view(self._first_frame(ids, qpos, qvel))
+        return self._observe(self._first_command(ids, state), self._generator)
+
+    def _first_frame(self, ids: Tensor, qpos: Tensor, qvel: Tensor) -> Frame:
+        """What is known of environments that were just placed: little, so nothing of them is gathered."""
+        sim = SimState.before_first_step(
+            qpos,
+            qvel,
+            num_actuators=self.sim.state.actuator_force.shape[1],
+            num_sensors=self.sim.state.sensordata.shape[1],
+        )
+        actions = qpos.new_zeros(len(ids), self.action_spec.size)
+        return Frame(
+            sim=sim,
+            actions=actions,
+            previous_actions=actions,
+            command=qpos.new_zeros(len(ids), self._command.shape[1]),
+            memory={name: qpos.new_zeros(len(ids), memory.size) for name, memory in self.task.memory.items()},
+            constants={name: value.index_select(0, ids) for name, value in self._constants.items()},
+        )
+
+    def _first_command(self, ids: Tensor, state: S) -> S:
+        command = self.task.command
+        if command is None:
+            return state
+        targets = command.sample(len(ids), self._generator)
+        if self._targets.shape[1] == 0:  # its width is the sampler's to say
+            self._targets = targets.new_zeros(self.num_envs, targets.shape[1])
+        self._targets.index_copy_(0, ids, targets)
+        self._command_timer.restart(ids, self._num_steps, self._generator)
+        resolved = command.resolve(state, targets)
+        self._command.index_copy_(0, ids, resolved)
+        return command.rebind(state, resolved)
+
+    def _disturb(self) -> None:
+        """Let happen what is due; it is seen in the next step's observations."""
+        for event in self.task.events:
+            timer = self._event_timers[event.name]
+            due = timer.due(self._num_steps)
+            if due is not None:
+                event.apply(self.sim, due, self._generator)
+                timer.restart(due, self._num_steps, self._generator)

@@ -1,0 +1,208 @@
+"""Cartpole: balance a pole on a cart. The whole task in one file, as a template for yours.
+
+A task is a config, the robot as MJCF, small functions of a state, and a `TaskSpec` that ties them together. Rewards, noise-free
+observations and limits are those of Isaac Lab's `Isaac-Cartpole`.
+
+Torch and MuJoCo are imported in `make_env` only, so that listing tasks and `--help` are instant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, final
+
+from pydantic import Field
+
+from fleetfoot.algorithms.config import AdaptiveKlCfg, PpoCfg
+from fleetfoot.core.config import Count, NonNegativeFloat, PositiveFloat, config
+from fleetfoot.models.config import ActorCfg, CriticCfg, GaussianCfg, MlpCfg
+from fleetfoot.runners.config import ObsGroupsCfg, OnPolicyRunnerCfg
+from fleetfoot.sim.config import SimCfg
+from fleetfoot.tasks.registry import TaskSpec
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from fleetfoot.core.vec_env import VecEnv
+    from fleetfoot.envs.task import Frame, Task
+
+__all__ = ["TASK"]
+
+SCENE = """
+<mujoco model="cartpole">
+  <option timestep="{dt}" integrator="implicitfast"/>
+  <visual><global offwidth="1920" offheight="1080"/></visual>
+  <asset>
+    <texture name="sky" type="skybox" builtin="gradient" rgb1="0.36 0.55 0.78" rgb2="0.86 0.90 0.94" width="64" height="384"/>
+  </asset>
+  <worldbody>
+    <light name="sun" pos="0 -2 4" dir="0 0.5 -1" diffuse="0.8 0.8 0.8"/>
+    <camera name="track" pos="0 -6 1.5" xyaxes="1 0 0 0 0.24 0.97"/>
+    <geom name="rail" type="capsule" fromto="-4 0 0 4 0 0" size="0.02" rgba="0.5 0.5 0.5 1" contype="0" conaffinity="0"/>
+    <body name="cart">
+      <joint name="slider" type="slide" axis="1 0 0"/>
+      <geom type="box" size="0.2 0.1 0.1" mass="1" rgba="0.2 0.4 0.7 1" contype="0" conaffinity="0"/>
+      <body name="pole" pos="0 0 0.1">
+        <joint name="hinge" axis="0 1 0"/>
+        <geom type="capsule" fromto="0 0 0 0 0 1" size="0.03" mass="1" rgba="0.9 0.6 0.2 1" contype="0" conaffinity="0"/>
+      </body>
+    </body>
+  </worldbody>
+  <actuator><motor name="slider" joint="slider"/></actuator>
+</mujoco>
+"""
+
+
+@config
+class SceneCfg:
+    """How many cartpoles there are."""
+
+    num_envs: Count = 256
+
+
+@config
+class RewardsCfg:
+    """Weight of each reward term."""
+
+    alive: float = 1.0
+    terminating: float = -2.0
+    pole_pos: float = -1.0
+    cart_vel: float = -0.01
+    pole_vel: float = -0.005
+
+
+@config
+class CartpoleEnvCfg:
+    """A cart on a rail, and a pole hinged on it."""
+
+    seed: Annotated[int, Field(ge=0)] = 42
+    """Everything random in the environment follows from it."""
+    decimation: Count = 2
+    """Physics steps per control step: 60 Hz control at the default `sim.dt`."""
+    episode_length_s: PositiveFloat = 5.0
+    """Time after which an episode is truncated [s]."""
+    scene: SceneCfg = SceneCfg()
+    sim: SimCfg = SimCfg(dt=1 / 120)
+    effort_scale: PositiveFloat = 100.0
+    """Force on the cart per unit of action [N]."""
+    max_cart_pos: PositiveFloat = 3.0
+    """The episode ends beyond this distance from the middle [m]."""
+    reset_pos: NonNegativeFloat = 1.0
+    """Episodes begin with the cart within plus and minus this [m], and half of it in velocity [m/s]."""
+    reset_angle: NonNegativeFloat = 0.785
+    """Episodes begin with the pole within plus and minus this of upright [rad], and with as much velocity [rad/s]."""
+    rewards: RewardsCfg = RewardsCfg()
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class CartpoleState:
+    """What the terms see; `[n]` each."""
+
+    cart_pos: Tensor
+    """[m]"""
+    pole_pos: Tensor
+    """Angle to upright, in [-pi, pi] [rad]."""
+    cart_vel: Tensor
+    """[m/s]"""
+    pole_vel: Tensor
+    """[rad/s]"""
+
+
+def view(frame: Frame) -> CartpoleState:
+    """The four numbers of a cartpole, by name."""
+    cart_pos, angle = frame.sim.qpos.unbind(dim=1)
+    cart_vel, pole_vel = frame.sim.qvel.unbind(dim=1)
+    wrapped = (angle + 3.141592653589793).remainder(2 * 3.141592653589793) - 3.141592653589793
+    return CartpoleState(cart_pos=cart_pos, pole_pos=wrapped, cart_vel=cart_vel, pole_vel=pole_vel)
+
+
+def is_out_of_bounds(state: CartpoleState, *, limit: float) -> Tensor:
+    """Whether the cart is more than `limit` [m] from the middle, bool `[n]`."""
+    return state.cart_pos.abs() > limit
+
+
+def initial_state(n: int, generator: torch.Generator, *, cfg: CartpoleEnvCfg, device: str) -> tuple[Tensor, Tensor]:
+    """Where episodes begin: qpos and qvel, `[n, 2]` each."""
+    import torch
+
+    def draw(cart: float, pole: float) -> Tensor:
+        unit = torch.rand(n, 2, generator=generator, device=device).mul_(2).sub_(1)
+        return unit * torch.tensor((cart, pole), device=device)
+
+    return draw(cfg.reset_pos, cfg.reset_angle), draw(0.5 * cfg.reset_pos, cfg.reset_angle)
+
+
+def make_task(cfg: CartpoleEnvCfg, device: str) -> Task[CartpoleState]:
+    """The config bound to the terms."""
+    from fleetfoot.envs.task import ActionMap, ObsTerm, RewardTerm, Task, TerminationTerm
+
+    out_of_bounds = partial(is_out_of_bounds, limit=cfg.max_cart_pos)
+    weights = cfg.rewards
+    return Task(
+        name=TASK.name,
+        step_dt=cfg.sim.dt * cfg.decimation,
+        decimation=cfg.decimation,
+        episode_length_s=cfg.episode_length_s,
+        view=view,
+        actions=ActionMap(names=("slider",), offset=(0.0,), scale=(cfg.effort_scale,)),
+        observations={
+            "policy": (
+                ObsTerm(name="pole_pos", fn=lambda s: s.pole_pos[:, None], size=1),
+                ObsTerm(name="pole_vel", fn=lambda s: s.pole_vel[:, None], size=1),
+                ObsTerm(name="cart_pos", fn=lambda s: s.cart_pos[:, None], size=1),
+                ObsTerm(name="cart_vel", fn=lambda s: s.cart_vel[:, None], size=1),
+            )
+        },
+        rewards=(
+            RewardTerm(name="alive", fn=lambda s: 1.0 - out_of_bounds(s).float(), weight=weights.alive),
+            RewardTerm(name="terminating", fn=lambda s: out_of_bounds(s).float(), weight=weights.terminating),
+            RewardTerm(name="pole_pos", fn=lambda s: s.pole_pos.square(), weight=weights.pole_pos),
+            RewardTerm(name="cart_vel", fn=lambda s: s.cart_vel.abs(), weight=weights.cart_vel),
+            RewardTerm(name="pole_vel", fn=lambda s: s.pole_vel.abs(), weight=weights.pole_vel),
+        ),
+        terminations=(TerminationTerm(name="cart_out_of_bounds", fn=out_of_bounds),),
+        metrics={"Metrics/upright": lambda s: s.pole_pos.cos()},
+        initial_state=partial(initial_state, cfg=cfg, device=device),
+        contract={"robot": "cartpole", "joint_names": ["slider", "hinge"]},
+        scene=SCENE.format(dt=cfg.sim.dt),
+    )
+
+
+def make_env(cfg: CartpoleEnvCfg, device: str) -> VecEnv:
+    """The environment, over MuJoCo."""
+    import mujoco
+
+    from fleetfoot.envs.task_env import TaskEnv
+    from fleetfoot.sim.batch import MujocoBatch
+
+    task = make_task(cfg, device)
+    model = mujoco.MjModel.from_xml_string(task.scene)
+    sim = MujocoBatch(model, cfg.scene.num_envs, num_threads=cfg.sim.num_threads, device=device)
+    return TaskEnv(task, sim, seed=cfg.seed)
+
+
+def ppo() -> OnPolicyRunnerCfg:
+    """PPO that balances the pole within seconds."""
+    network = MlpCfg(hidden_dims=(32, 32), activation="elu")
+    return OnPolicyRunnerCfg(
+        experiment_name="cartpole",
+        num_steps_per_env=16,
+        max_iterations=150,
+        obs_groups=ObsGroupsCfg(actor=("policy",), critic=("policy",)),
+        algorithm=PpoCfg(entropy_coef=0.005, schedule=AdaptiveKlCfg(desired_kl=0.01)),
+        actor=ActorCfg(network=network, distribution=GaussianCfg(init_std=1.0)),
+        critic=CriticCfg(network=network),
+    )
+
+
+TASK = TaskSpec(
+    name="Cartpole",
+    summary="Balance a pole on a cart: the tutorial.",
+    env_cfg=CartpoleEnvCfg,
+    make_env=make_env,
+    agents={"ppo": ppo},
+    play_mode=lambda cfg: cfg,
+)

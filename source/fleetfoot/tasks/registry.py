@@ -1,0 +1,105 @@
+"""The tasks there are: ours, those of installed packages, and those registered by hand.
+
+A package offers tasks through the entry-point group `fleetfoot.tasks`; each entry names a `TaskSpec`, or several in a
+tuple. Nothing is imported before a task is asked for, and listing tasks imports neither torch nor a simulator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, final
+
+from fleetfoot.core.config import nearest
+from fleetfoot.errors import ConfigError
+
+if TYPE_CHECKING:
+    from fleetfoot.core.vec_env import VecEnv
+    from fleetfoot.runners.config import OnPolicyRunnerCfg
+
+__all__ = ["ENTRY_POINT_GROUP", "TaskSpec", "all_tasks", "find_agent", "find_task", "register"]
+
+C = TypeVar("C")
+
+ENTRY_POINT_GROUP = "fleetfoot.tasks"
+_BUILT_IN = ("fleetfoot.tasks.cartpole", "fleetfoot.tasks.velocity.task")
+_registered: dict[str, TaskSpec[Any]] = {}
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class TaskSpec(Generic[C]):
+    """A task by name. Importing the module that holds it must import no torch and no simulator."""
+
+    name: str
+    summary: str
+    """One line for the list of tasks."""
+    env_cfg: Callable[[], C]
+    """The environment's config as it is when nothing is overridden."""
+    make_env: Callable[[C, str], VecEnv]
+    """From the config and a device, as `cpu`, to the environment; this may import what it likes."""
+    agents: Mapping[str, Callable[[], OnPolicyRunnerCfg]]
+    """Name of an agent, as `ppo`, to its whole config."""
+    play_mode: Callable[[C], C]
+    """The config to watch or judge a policy in: no noise, no disturbances."""
+
+
+def register(spec: TaskSpec[Any]) -> None:
+    """Add a task for this process.
+
+    Raises:
+        ConfigError: There is another task of that name.
+    """
+    if _registered.get(spec.name, spec) is not spec or spec.name in _found():
+        raise ConfigError("task.name", got=repr(spec.name), expected="a name that is not taken", fix="Rename it.")
+    _registered[spec.name] = spec
+
+
+def all_tasks() -> dict[str, TaskSpec[Any]]:
+    """Every task by its name, sorted."""
+    return dict(sorted({**_found(), **_registered}.items()))
+
+
+def find_task(name: str) -> TaskSpec[Any]:
+    """The task of that name.
+
+    Raises:
+        ConfigError: There is none; offers the nearest.
+    """
+    tasks = all_tasks()
+    if name not in tasks:
+        raise ConfigError("--task", got=repr(name), expected="the name of a task", fix=nearest(name, tasks))
+    return tasks[name]
+
+
+def find_agent(spec: TaskSpec[Any], name: str) -> Callable[[], OnPolicyRunnerCfg]:
+    """What makes the config of a task's agent.
+
+    Raises:
+        ConfigError: The task has no such agent; offers the nearest.
+    """
+    if name not in spec.agents:
+        expected = f"an agent of {spec.name}"
+        raise ConfigError("--agent", got=repr(name), expected=expected, fix=nearest(name, spec.agents))
+    return spec.agents[name]
+
+
+@cache
+def _found() -> dict[str, TaskSpec[Any]]:
+    """Our tasks and those of installed packages."""
+    specs = [import_module(module).TASK for module in _BUILT_IN]
+    for entry in entry_points(group=ENTRY_POINT_GROUP):
+        specs.extend(_loaded(entry.name, entry.load()))
+    return {spec.name: spec for spec in specs}
+
+
+def _loaded(name: str, value: object) -> Iterable[TaskSpec[Any]]:
+    specs = value if isinstance(value, tuple) else (value,)
+    for spec in specs:
+        if not isinstance(spec, TaskSpec):
+            expected = "a TaskSpec, or a tuple of them"
+            raise ConfigError(f"entry point {ENTRY_POINT_GROUP}: {name}", got=type(spec).__name__, expected=expected)
+        yield spec

@@ -1,0 +1,187 @@
+"""What can be set in the velocity task: the tree below `env.` on the command line. No torch here: this is data.
+
+Terms, weights and ranges are those of Isaac Lab's `Isaac-Velocity-Flat-AnymalD` where nothing else is said; a field that
+departs from it gives its reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+from pydantic import Field
+
+from fleetfoot.core.config import Count, NonNegativeFloat, PositiveFloat, UnitInterval, config
+from fleetfoot.sim.config import SimCfg
+
+__all__ = [
+    "ActionsCfg",
+    "CommandsCfg",
+    "DrivesCfg",
+    "EventsCfg",
+    "ObservationsCfg",
+    "Range",
+    "RewardsCfg",
+    "SceneCfg",
+    "TerminationsCfg",
+    "VelocityEnvCfg",
+    "play_mode",
+]
+
+Range = tuple[float, float]
+"""Lowest and highest value."""
+
+
+@config
+class SceneCfg:
+    """How many robots there are."""
+
+    num_envs: Count = 256
+    """Robots simulated at once. 256 rather than Isaac Lab's 4096: on two CPU cores it learns to walk soonest."""
+
+
+@config
+class DrivesCfg:
+    """The joint controllers: torque = stiffness (target - q) - damping dq/dt, within the robot's effort limit."""
+
+    stiffness: PositiveFloat = 80.0
+    """[N m/rad]. Isaac Lab's network of ANYmal's drives is not used; its simple drive has 40, which lets the robot sag."""
+    damping: NonNegativeFloat = 5.0
+    """[N m s/rad]. Isaac Lab's simple drive has 5 as well; at 2 exploration makes the robot fall four times as often."""
+
+
+@config
+class ObservationsCfg:
+    """Noise on what the policy senses: half the width of a uniform distribution. The critic's terms have none."""
+
+    enable_corruption: bool = True
+    """Whether there is noise at all."""
+    base_lin_vel: NonNegativeFloat = 0.1
+    """[m/s]"""
+    base_ang_vel: NonNegativeFloat = 0.2
+    """[rad/s]"""
+    projected_gravity: NonNegativeFloat = 0.05
+    """[1]"""
+    joint_pos: NonNegativeFloat = 0.01
+    """[rad]"""
+    joint_vel: NonNegativeFloat = 1.5
+    """[rad/s]"""
+
+
+@config
+class ActionsCfg:
+    """Joint position targets: default pose + scale * action."""
+
+    scale: PositiveFloat = 0.5
+    """[rad]"""
+    clip: PositiveFloat | None = None
+    """Actions are clipped to plus and minus this; null for no limit."""
+
+
+@config
+class CommandsCfg:
+    """The velocity that the robot is asked for, in the frame of its base."""
+
+    resampling_time: tuple[PositiveFloat, PositiveFloat] = (10.0, 10.0)
+    """Time until a new command is drawn [s]."""
+    lin_vel_x: Range = (-1.0, 1.0)
+    """Forwards [m/s]."""
+    lin_vel_y: Range = (-1.0, 1.0)
+    """To the left [m/s]."""
+    ang_vel_z: Range = (-1.0, 1.0)
+    """Turning to the left [rad/s]; also what a heading command is limited to."""
+    heading: Range = (-3.141592653589793, 3.141592653589793)
+    """Direction to turn to [rad]."""
+    heading_stiffness: NonNegativeFloat = 0.5
+    """Commanded yaw rate per heading error [1/s]."""
+    rel_heading_envs: UnitInterval = 1.0
+    """Fraction of commands that give a heading; the others give a yaw rate."""
+    rel_standing_envs: UnitInterval = 0.02
+    """Fraction of commands to stand still."""
+
+
+@config
+class RewardsCfg:
+    """Weight of each reward term; the reward of a step is the weighted sum times its duration."""
+
+    track_lin_vel_xy_exp: float = 1.0
+    track_ang_vel_z_exp: float = 0.5
+    lin_vel_z_l2: float = -2.0
+    ang_vel_xy_l2: float = -0.05
+    dof_torques_l2: float = -2.5e-5
+    dof_acc_l2: float = -2.5e-7
+    action_rate_l2: float = -0.01
+    feet_air_time: float = 0.5
+    undesired_contacts: float = -1.0
+    flat_orientation_l2: float = -5.0
+    dof_pos_limits: float = 0.0
+    tracking_std: PositiveFloat = 0.5
+    """Velocity error at which a tracking term has fallen to 1/e [m/s, rad/s]."""
+    air_time_threshold: NonNegativeFloat = 0.25
+    """Swing time beyond which a step is rewarded [s]. Isaac Lab has 0.5, which short steps never reach: they would only be
+    punished for lifting feet. With 0.25 walking was learned from about a million samples fewer."""
+    floor: float | None = 0.0
+    """The summed reward of a step is raised to at least this; null leaves it as Isaac Lab does. At the beginning the sum
+    is negative, and with few robots the policy learned to end that by falling at once."""
+
+
+@config
+class TerminationsCfg:
+    """What ends an episode besides its time: base contact always does."""
+
+    tilt_limit: PositiveFloat | None = 1.0
+    """Angle of the base to the vertical [rad]; null for none, as in Isaac Lab. Our legs do not collide with the body, and
+    a robot on its side can hold its base off the ground: such episodes teach nothing, and last."""
+
+
+@config
+class EventsCfg:
+    """What is random about the robots and what happens to them."""
+
+    friction: tuple[PositiveFloat, PositiveFloat] = (0.6, 1.0)
+    """Sliding friction of each robot, drawn once. Isaac Lab has 0.8 static and 0.6 dynamic for all; MuJoCo has one
+    coefficient, and a range around them costs nothing."""
+    base_mass_offset: Range = (-5.0, 5.0)
+    """Added to the mass of each robot's base, drawn once [kg]; its inertia grows in proportion."""
+    reset_position_xy: NonNegativeFloat = 0.5
+    """Episodes begin within plus and minus this of the origin, along x and y [m]."""
+    reset_yaw: NonNegativeFloat = 3.141592653589793
+    """Episodes begin within plus and minus this heading [rad]."""
+    reset_velocity: NonNegativeFloat = 0.5
+    """Episodes begin with each velocity of the base within plus and minus this [m/s, rad/s]."""
+    reset_joint_scale: Range = (0.5, 1.5)
+    """Episodes begin with the default pose, each joint scaled by a factor from this range and kept within its limits."""
+    push_interval: tuple[PositiveFloat, PositiveFloat] | None = (10.0, 15.0)
+    """Time between two pushes [s]; null for none."""
+    push_velocity: NonNegativeFloat = 0.5
+    """A push changes the base's velocity along x and y by up to this [m/s]."""
+
+
+@config
+class VelocityEnvCfg:
+    """ANYmal C on flat ground, asked to move at a velocity."""
+
+    seed: Annotated[int, Field(ge=0)] = 42
+    """Everything random in the environment follows from it."""
+    decimation: Count = 4
+    """Physics steps per control step: 50 Hz control at the default `sim.dt`."""
+    episode_length_s: PositiveFloat = 20.0
+    """Time after which an episode is truncated [s]."""
+    scene: SceneCfg = SceneCfg()
+    sim: SimCfg = SimCfg()
+    drives: DrivesCfg = DrivesCfg()
+    observations: ObservationsCfg = ObservationsCfg()
+    actions: ActionsCfg = ActionsCfg()
+    commands: CommandsCfg = CommandsCfg()
+    rewards: RewardsCfg = RewardsCfg()
+    terminations: TerminationsCfg = TerminationsCfg()
+    events: EventsCfg = EventsCfg()
+
+
+def play_mode(cfg: VelocityEnvCfg) -> VelocityEnvCfg:
+    """The same task to watch or to judge a policy in: no noise on observations and no pushes."""
+    return replace(
+        cfg,
+        observations=replace(cfg.observations, enable_corruption=False),
+        events=replace(cfg.events, push_interval=None),
+    )

@@ -1,0 +1,30 @@
+"""The velocity task as the registry knows it; only making an environment imports torch and MuJoCo."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fleetfoot.tasks.registry import TaskSpec
+from fleetfoot.tasks.velocity import agents
+from fleetfoot.tasks.velocity.config import VelocityEnvCfg, play_mode
+
+if TYPE_CHECKING:
+    from fleetfoot.core.vec_env import VecEnv
+
+__all__ = ["TASK"]
+
+
+def _make_env(cfg: VelocityEnvCfg, device: str) -> VecEnv:
+    from fleetfoot.tasks.velocity.env import make_env
+
+    return make_env(cfg, device)
+
+
+TASK = TaskSpec(
+    name="Velocity-Flat-AnymalC",
+    summary="ANYmal C walks on flat ground at the velocity it is asked for.",
+    env_cfg=VelocityEnvCfg,
+    make_env=_make_env,
+    agents={"ppo": agents.ppo},
+    play_mode=play_mode,
+)
