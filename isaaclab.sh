@@ -56,8 +56,6 @@ fail() {
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# --- which Python -----------------------------------------------------------------------------------------------------
-
 has_module() { "$1" -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)' "$2" >/dev/null 2>&1; }
 
 # The active environment, if it is somebody's with Isaac Lab in it. Ours is not asked: it has none.
@@ -107,8 +105,6 @@ choose_python() {
   fi
   say "Python: ${python[*]} ($reason)"
 }
-
-# --- the environment of the clone -------------------------------------------------------------------------------------
 
 # Sets `fingerprint` to the text of everything that decides what belongs in the environment. No process is started for it.
 read_fingerprint() {
@@ -307,8 +303,6 @@ require_module() {
   [[ $in_clone == 1 ]] || "${python[@]}" -c "import $1" >/dev/null 2>&1 ||
     fail "that Python has no $1: install it with '${python[*]} -m pip install $1'."
 }
-
-# --- the switches -----------------------------------------------------------------------------------------------------
 
 run_python() {
   local script="${1:-}"

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "source"
 HEAVY = ("torch", "mujoco", "numpy", "tensorboard", "wandb", "onnxruntime", "matplotlib", "rich")
 SIMULATORS = ("mujoco", "mujoco_warp", "warp", "isaaclab", "isaaclab_rl", "isaaclab_tasks", "gymnasium", "omni")
+IMPORT_ALL = "import importlib, sys; [importlib.import_module(module) for module in sys.argv[1:]]"
 
 
 def modules(pattern: str) -> list[str]:
@@ -31,8 +32,7 @@ def run_fresh(code: str, *args: str) -> str:
 
 def test_configs_and_errors_import_nothing_heavy() -> None:
     light = ["fleetfoot", "fleetfoot.errors", "fleetfoot.core.config", *modules("fleetfoot/**/config.py")]
-    code = "import importlib, json, sys; [importlib.import_module(m) for m in sys.argv[1:]]; print(json.dumps(list(sys.modules)))"
-    loaded = set(json.loads(run_fresh(code, *light)))
+    loaded = set(json.loads(run_fresh(f"{IMPORT_ALL}; import json; print(json.dumps(list(sys.modules)))", *light)))
     assert loaded.isdisjoint(HEAVY), f"{sorted(loaded & set(HEAVY))} came with {light}"
 
 
@@ -47,7 +47,8 @@ def state():
         "torch threads": torch.get_num_threads(),
         "gradients": torch.is_grad_enabled(),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
-        "tf32": (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark),
+        "tf32": (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32),
+        "cudnn benchmark": torch.backends.cudnn.benchmark,
         "matmul precision": torch.get_float32_matmul_precision(),
         "torch random state": torch.get_rng_state().tolist(),
         "numpy random state": [str(x) for x in numpy.random.get_state()],
@@ -61,8 +62,7 @@ def state():
         "signals": {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)},
     }
 # Third parties do as they like: rich draws random numbers, mujoco looks for a display. Only what is ours is watched.
-for third_party in ("mujoco", "onnx", "onnxruntime", "tensorboard", "rich.console", "pydantic", "yaml", "imageio", "matplotlib"):
-    importlib.import_module(third_party)
+import imageio, matplotlib, mujoco, onnx, onnxruntime, pydantic, rich.console, tensorboard, yaml
 before = state()
 for module in sys.argv[1:]:
     importlib.import_module(module)
@@ -82,8 +82,7 @@ def test_importing_changes_nothing() -> None:
 def test_learning_imports_where_there_is_no_simulator() -> None:
     parts = ("core", "models", "storage", "algorithms", "runners", "export")
     learning = [m for part in parts for m in modules(f"fleetfoot/{part}/**/*.py")]
-    code = f"import importlib, sys; sys.modules.update(dict.fromkeys({SIMULATORS!r})); [importlib.import_module(m) for m in sys.argv[1:]]"
-    run_fresh(code, *learning)
+    run_fresh(f"import sys; sys.modules.update(dict.fromkeys({SIMULATORS!r})); {IMPORT_ALL}", *learning)
 
 
 def test_registering_with_isaaclab_needs_no_isaaclab() -> None:

@@ -47,9 +47,7 @@ def nesting(node: ast.AST, depth: int = 0) -> int:
             if not isinstance(child, ast.AST):
                 continue
             is_block = isinstance(child, (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.Match))
-            is_elif = (
-                isinstance(node, ast.If) and name == "orelse" and len(node.orelse) == 1 and isinstance(child, ast.If)
-            )
+            is_elif = isinstance(node, ast.If) and name == "orelse" and node.orelse == [child]
             deepest = max(deepest, nesting(child, depth + (is_block and not is_elif)))
     return deepest
 
