@@ -72,7 +72,7 @@ class MujocoBatch:
 
     def step(self, ctrl: Tensor, num_substeps: int) -> Tensor | None:
         """See `Simulator.step`. Non-finite controls count as divergence, and never reach the physics."""
-        batch = self._open()
+        batch = self.batch
         self._ctrl.copy_(ctrl)
         failed = self._reject_controls()
         try:
@@ -86,7 +86,7 @@ class MujocoBatch:
     def write_state(self, ids: Tensor, qpos: Tensor, qvel: Tensor) -> None:
         """See `Simulator.write_state`."""
         rows = ids.numpy(force=True)
-        batch = self._open()
+        batch = self.batch
         batch.state[rows] = self._start.numpy()
         self._qpos[rows] = qpos.numpy(force=True)
         self._qvel[rows] = qvel.numpy(force=True)
@@ -100,7 +100,7 @@ class MujocoBatch:
 
     def write_fields(self, fields: Mapping[str, Tensor]) -> None:
         """See `Simulator.write_fields`."""
-        batch = self._open()
+        batch = self.batch
         for name, values in fields.items():
             live = batch.expand(name)
             if live.shape != tuple(values.shape):
@@ -136,7 +136,7 @@ class MujocoBatch:
         """See `Simulator.load_state_dict`."""
         self.write_fields(state["fields"])
         self._rows.copy_(state["rows"])
-        self._open().warning[...] = 0
+        self.batch.warning[...] = 0
         self.state.qpos.copy_(self._live["qpos"])
         self.state.qvel.copy_(self._live["qvel"])
 
@@ -145,7 +145,13 @@ class MujocoBatch:
         self._batch = None
         self._live.clear()
 
-    def _open(self) -> Batch:
+    @property
+    def batch(self) -> Batch:
+        """MuJoCo's own object, for what the interface does not offer.
+
+        Raises:
+            ContractError: The simulator is closed.
+        """
         if self._batch is None:
             raise ContractError("MujocoBatch", got="a call after close()", expected="an open simulator")
         return self._batch

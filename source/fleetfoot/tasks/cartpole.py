@@ -77,8 +77,8 @@ class RewardsCfg:
 class CartpoleEnvCfg:
     """A cart on a rail, and a pole hinged on it."""
 
-    seed: Annotated[int, Field(ge=0)] = 42
-    """Everything random in the environment follows from it."""
+    seed: Annotated[int, Field(ge=0)] | None = None
+    """Everything random in the environment follows from it; null for the agent's seed."""
     decimation: Count = 2
     """Physics steps per control step: 60 Hz control at the default `sim.dt`."""
     episode_length_s: PositiveFloat = 5.0
@@ -124,7 +124,7 @@ def is_out_of_bounds(state: CartpoleState, *, limit: float) -> Tensor:
     return state.cart_pos.abs() > limit
 
 
-def initial_state(n: int, generator: torch.Generator, *, cfg: CartpoleEnvCfg, device: str) -> tuple[Tensor, Tensor]:
+def initial_state(n: int, generator: torch.Generator, *, cfg: CartpoleEnvCfg, device: torch.device | str) -> tuple[Tensor, Tensor]:
     """Where episodes begin: qpos and qvel, `[n, 2]` each."""
     import torch
 
@@ -135,7 +135,7 @@ def initial_state(n: int, generator: torch.Generator, *, cfg: CartpoleEnvCfg, de
     return draw(cfg.reset_pos, cfg.reset_angle), draw(0.5 * cfg.reset_pos, cfg.reset_angle)
 
 
-def make_task(cfg: CartpoleEnvCfg, device: str) -> Task[CartpoleState]:
+def make_task(cfg: CartpoleEnvCfg, device: torch.device | str) -> Task[CartpoleState]:
     """The config bound to the terms."""
     from fleetfoot.envs.task import ActionMap, ObsTerm, RewardTerm, Task, TerminationTerm
 
@@ -171,7 +171,7 @@ def make_task(cfg: CartpoleEnvCfg, device: str) -> Task[CartpoleState]:
     )
 
 
-def make_env(cfg: CartpoleEnvCfg, device: str) -> VecEnv:
+def make_env(cfg: CartpoleEnvCfg, *, device: torch.device | str, seed: int) -> VecEnv:
     """The environment, over MuJoCo."""
     import mujoco
 
@@ -181,7 +181,7 @@ def make_env(cfg: CartpoleEnvCfg, device: str) -> VecEnv:
     task = make_task(cfg, device)
     model = mujoco.MjModel.from_xml_string(task.scene)
     sim = MujocoBatch(model, cfg.scene.num_envs, num_threads=cfg.sim.num_threads, device=device)
-    return TaskEnv(task, sim, seed=cfg.seed)
+    return TaskEnv(task, sim, seed=seed if cfg.seed is None else cfg.seed)
 
 
 def ppo() -> OnPolicyRunnerCfg:

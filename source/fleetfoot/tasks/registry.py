@@ -11,22 +11,39 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, final
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, final
 
 from fleetfoot.core.config import nearest
 from fleetfoot.errors import ConfigError
 
 if TYPE_CHECKING:
+    import torch
+
     from fleetfoot.core.vec_env import VecEnv
     from fleetfoot.runners.config import OnPolicyRunnerCfg
 
-__all__ = ["ENTRY_POINT_GROUP", "TaskSpec", "all_tasks", "find_agent", "find_task", "register"]
+__all__ = ["ENTRY_POINT_GROUP", "MakeEnv", "TaskSpec", "all_tasks", "find_agent", "find_task", "register", "task_names"]
 
 C = TypeVar("C")
+C_contra = TypeVar("C_contra", contravariant=True)
 
 ENTRY_POINT_GROUP = "fleetfoot.tasks"
 _BUILT_IN = ("fleetfoot.tasks.cartpole", "fleetfoot.tasks.velocity.task")
 _registered: dict[str, TaskSpec[Any]] = {}
+
+
+class MakeEnv(Protocol[C_contra]):
+    """Makes a task's environment."""
+
+    def __call__(self, cfg: C_contra, *, device: torch.device | str, seed: int) -> VecEnv:
+        """Make it.
+
+        Args:
+            cfg: The environment's config.
+            device: Where the tensors live.
+            seed: Everything random follows from it, unless the config has a seed of its own.
+        """
+        ...
 
 
 @final
@@ -39,8 +56,8 @@ class TaskSpec(Generic[C]):
     """One line for the list of tasks."""
     env_cfg: Callable[[], C]
     """The environment's config as it is when nothing is overridden."""
-    make_env: Callable[[C, str], VecEnv]
-    """From the config and a device, as `cpu`, to the environment; this may import what it likes."""
+    make_env: MakeEnv[C]
+    """From the config to the environment; this may import what it likes."""
     agents: Mapping[str, Callable[[], OnPolicyRunnerCfg]]
     """Name of an agent, as `ppo`, to its whole config."""
     play_mode: Callable[[C], C]
@@ -61,6 +78,11 @@ def register(spec: TaskSpec[Any]) -> None:
 def all_tasks() -> dict[str, TaskSpec[Any]]:
     """Every task by its name, sorted."""
     return dict(sorted({**_found(), **_registered}.items()))
+
+
+def task_names() -> list[str]:
+    """The name of every task, sorted."""
+    return list(all_tasks())
 
 
 def find_task(name: str) -> TaskSpec[Any]:

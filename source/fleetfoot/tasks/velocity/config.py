@@ -7,7 +7,7 @@ departs from it gives its reason.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -23,10 +23,13 @@ __all__ = [
     "Range",
     "RewardsCfg",
     "SceneCfg",
+    "TASK_NAME",
     "TerminationsCfg",
     "VelocityEnvCfg",
     "play_mode",
 ]
+
+TASK_NAME: Final = "Velocity-Flat-AnymalC"
 
 Range = tuple[float, float]
 """Lowest and highest value."""
@@ -161,8 +164,8 @@ class EventsCfg:
 class VelocityEnvCfg:
     """ANYmal C on flat ground, asked to move at a velocity."""
 
-    seed: Annotated[int, Field(ge=0)] = 42
-    """Everything random in the environment follows from it."""
+    seed: Annotated[int, Field(ge=0)] | None = None
+    """Everything random in the environment follows from it; null for the agent's seed."""
     decimation: Count = 4
     """Physics steps per control step: 50 Hz control at the default `sim.dt`."""
     episode_length_s: PositiveFloat = 20.0

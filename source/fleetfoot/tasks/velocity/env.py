@@ -19,7 +19,7 @@ from fleetfoot.robots.mjcf import to_mjcf
 from fleetfoot.sim.batch import MujocoBatch
 from fleetfoot.sim.simulator import Simulator
 from fleetfoot.tasks.velocity import draws, terms
-from fleetfoot.tasks.velocity.config import EventsCfg, VelocityEnvCfg
+from fleetfoot.tasks.velocity.config import TASK_NAME, EventsCfg, VelocityEnvCfg
 from fleetfoot.tasks.velocity.state import Layout, RobotState, quadratic_forms
 
 __all__ = ["make_env"]
@@ -27,12 +27,13 @@ __all__ = ["make_env"]
 _LEGS = ("LF", "LH", "RF", "RH")
 
 
-def make_env(cfg: VelocityEnvCfg, device: str = "cpu") -> TaskEnv[RobotState]:
+def make_env(cfg: VelocityEnvCfg, *, device: torch.device | str, seed: int) -> TaskEnv[RobotState]:
     """ANYmal C on flat ground.
 
     Args:
         cfg: The task.
         device: Where the tensors live; the physics is on the CPU.
+        seed: Everything random follows from it, unless the config has a seed of its own.
     """
     robot = _with_drives(ANYMAL_C, stiffness=cfg.drives.stiffness, damping=cfg.drives.damping)
     # What is only looked at slows stepping down; the film's scene has the same state.
@@ -40,7 +41,7 @@ def make_env(cfg: VelocityEnvCfg, device: str = "cpu") -> TaskEnv[RobotState]:
     model = mujoco.MjModel.from_xml_string(text)
     sim = MujocoBatch(model, cfg.scene.num_envs, num_threads=cfg.sim.num_threads, device=device)
     task = _task(cfg, robot, _layout(robot, model, sim), model)
-    return TaskEnv(task, sim, seed=cfg.seed)
+    return TaskEnv(task, sim, seed=seed if cfg.seed is None else cfg.seed)
 
 
 def _with_drives(robot: RobotDescription, *, stiffness: float, damping: float) -> RobotDescription:
@@ -78,7 +79,7 @@ def _task(cfg: VelocityEnvCfg, robot: RobotDescription, layout: Layout, model: m
     low, high = draws.initial_bounds(cfg.events, num_joints, device)
     step_dt = cfg.sim.dt * cfg.decimation
     return Task(
-        name="Velocity-Flat-AnymalC",
+        name=TASK_NAME,
         step_dt=step_dt,
         decimation=cfg.decimation,
         episode_length_s=cfg.episode_length_s,
