@@ -232,13 +232,20 @@ make_venv() {
   fi
   rm -rf "$venv" || fail "'$venv' is broken and cannot be removed: remove it by hand."
   "$base" -I -m venv "$venv" >>"$log" 2>&1 || fail_set_up "could not make an environment in '$venv'"
+  printf '%s' "$root" >"$venv/fleetfoot-base.stamp" || fail_set_up "could not write in '$venv'"
+}
+
+disk_was_full() {
+  local free
+  free="$(free_megabytes "$root")"
+  [[ -n $free && $free -lt 50 ]] || grep -qs -e 'No space left on device' -e 'Errno 28' -e 'Disk quota exceeded' "$log"
 }
 
 # Says why the set-up stopped, as well as the log and the disk can tell.
 fail_set_up() {
   local free
-  free="$(free_megabytes "$root")"
-  if grep -qs -e 'No space left on device' -e 'Errno 28' -e 'Disk quota exceeded' "$log" || [[ -n $free && $free -lt 50 ]]; then
+  if disk_was_full; then
+    free="$(free_megabytes "$root")"
     fail "the disk is full (${free:-?} MB left at '$root'; temporary files go to '${TMPDIR:-/tmp}'): make room and run this again."
   elif grep -qs -e 'NewConnectionError' -e 'name resolution' -e 'ConnectTimeout' -e 'ReadTimeout' -e 'unreachable' -e 'Connection refused' \
     -e 'getaddrinfo' -e 'ProxyError' "$log"; then
@@ -256,7 +263,7 @@ pip_install() {
 
 # Installs what NAME stands for: run = what training needs, dev = that and what the tests and the checks need.
 set_up() {
-  local extras="wandb" status=0
+  local extras="wandb"
   [[ $1 == run ]] || extras="wandb,dev"
   [[ ! -e $venv || -d $venv ]] || fail "'$venv' is in the way and is no folder: move it."
   [[ -w $root ]] || fail "'$root' cannot be written by $(id -un): the environment is made there, so clone where you may write."
@@ -274,11 +281,12 @@ set_up() {
   say "installing packages ($extras)."
   : >"$unfinished"
   rm -f "$venv"/fleetfoot-{run,dev}.stamp
-  pip_install --constraint "$root/constraints.txt" --editable "${root}[$extras]" || status=$?
-  # pip undoes what it could not finish, so its failure leaves a sound environment; only being killed does not.
-  printf '%s' "$root" >"$venv/fleetfoot-base.stamp"
+  if ! pip_install --constraint "$root/constraints.txt" --editable "${root}[$extras]"; then
+    # A pip that gives up (no network, no such version) leaves a sound environment. One that is killed, or out of disk, does not.
+    disk_was_full || rm -f "$unfinished"
+    fail_set_up "pip could not install the packages"
+  fi
   rm -f "$unfinished"
-  [[ $status == 0 ]] || fail_set_up "pip could not install the packages"
   [[ $1 == run ]] || write_stamp dev
   write_stamp run
   trap - INT

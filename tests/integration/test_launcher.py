@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 TOOLS = ("bash", "cat", "df", "dirname", "flock", "grep", "id", "mkdir", "rm", "sleep", "uname")
 NOBODY = 65534
 
-# A project that can be installed offline: its build backend lies beside it. While a file `hold` is there, building waits.
+# A project that installs offline: its build backend lies beside it. While there is a file `hold`, building waits.
 PYPROJECT = """\
 [build-system]
 requires = []
@@ -186,7 +186,7 @@ def test_exit_code_is_that_of_the_script(ready) -> None:
 
 def test_signals_reach_the_script(ready) -> None:
     project, env = ready
-    code = "import signal, time; signal.signal(signal.SIGTERM, lambda *_: exit(143)); print('up', flush=True); time.sleep(60)"
+    code = "import signal, time; signal.signal(15, lambda *_: exit(143)); print('up', flush=True); time.sleep(60)"
     running = start(project, "-p", "-c", code, env=env)
     assert running.stdout is not None
     assert running.stdout.readline() == "up\n"
@@ -224,7 +224,7 @@ def test_commands_of_the_environment_are_found(ready) -> None:
 
 
 def test_ready_environment_in_a_clone_that_cannot_be_written(open_folder: Path) -> None:
-    """Once it is ready nothing is written, so it serves other users too. No Python here: root's may be out of their reach."""
+    """Nothing is written once it is ready, so it serves other users too. (Root's Python may be out of their reach.)"""
     project = make_project(open_folder / "a clone")
     venv = project / ".venv"
     make_stub(venv / "bin/python", "id -u")
@@ -425,3 +425,31 @@ def test_active_environment_without_isaaclab_is_left_alone(project: Path, env, t
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(active)], check=True)
     ran = launch(project, "-p", "scripts/show.py", env=env | {"VIRTUAL_ENV": str(active)})
     assert ran.stdout.splitlines()[0] == str(project / ".venv"), ran.stderr
+
+
+@pytest.fixture
+def tested(project: Path) -> Path:
+    """The project with one test in it, that says from where it ran."""
+    (project / "tests/unit").mkdir(parents=True)
+    (project / "tests/unit/test_it.py").write_text("import os\ndef test_it():\n    print('in', os.getcwd())\n")
+    return project
+
+
+@pytest.mark.parametrize("args", [(), ("unit",), ("tests/unit/test_it.py::test_it",), ("-k", "test_it")], ids=str)
+def test_tests_run_in_the_clone_from_any_folder(tested: Path, env, tmp_path: Path, args: tuple[str, ...]) -> None:
+    ran = launch(tested, "-t", "-s", *args, env=env | {"ISAAC_PYTHON": sys.executable}, cwd=tmp_path)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert f"in {tested}" in ran.stdout
+    assert "1 passed" in ran.stdout
+
+
+def test_tests_given_by_a_path_from_where_the_caller_is(tested: Path, env) -> None:
+    here = tested / "tests"
+    ran = launch(tested, "-t", "unit/test_it.py", env=env | {"ISAAC_PYTHON": sys.executable}, cwd=here)
+    assert "1 passed" in ran.stdout, ran.stderr
+
+
+def test_tests_without_pytest(tested: Path, env, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True)
+    ran = launch(tested, "-t", env=env | {"ISAAC_PYTHON": str(tmp_path / "bare/bin/python")})
+    assert_one_sentence(ran, "no pytest", "pip install pytest")
