@@ -1,8 +1,8 @@
 """MJCF, the format of MuJoCo, from a robot description.
 
 The options are the fastest sound ones for a legged robot with few contacts: Newton with pyramidal cones converges in
-one to three iterations here, `implicitfast` keeps the drives' damping stable at 5 ms, and warm starts and islands cost more
-than they save. The dense Jacobian also keeps clear of MuJoCo 4.0.0's wrong Hessian for sparse ones.
+one to three iterations here, `implicitfast` keeps the drives' damping stable at 5 ms, and warm starts and islands cost
+more than they save. The dense Jacobian also keeps clear of MuJoCo 4.0.0's wrong Hessian for sparse ones.
 
 The robot collides with the floor only: its shapes have `contype` 0 and the floor `conaffinity` 0. Each shape's friction
 has priority over the floor's, so changing `geom_friction` of the robot is all that randomising friction takes.
@@ -95,8 +95,8 @@ def _add_appearance(root: ET.Element) -> None:
     ET.SubElement(visual, "global", offwidth="1920", offheight="1080", fovy="40")
     ET.SubElement(visual, "quality", shadowsize="2048", offsamples="4")
     ET.SubElement(visual, "headlight", ambient="0.34 0.35 0.37", diffuse="0.22 0.22 0.22", specular="0.1 0.1 0.1")
-    ET.SubElement(visual, "map", znear="0.02", zfar="60", haze="0.4", shadowclip="1")
-    ET.SubElement(visual, "rgba", haze="0.84 0.88 0.92 1")
+    ET.SubElement(visual, "map", znear="0.02", zfar="60", haze="0.3", shadowscale="0.25")
+    ET.SubElement(visual, "rgba", haze="0.70 0.76 0.83 1")
     # The extent is the unit of the clipping planes above: set, so that they do not move with the robot's looks.
     ET.SubElement(root, "statistic", extent="1.5", center="0 0 0.4")
 
@@ -197,9 +197,11 @@ def _add_view(base: ET.Element) -> None:
         "light",
         name="sun",
         mode="trackcom",
-        type="directional",
-        pos="1.2 -1.6 4",
-        dir="-0.28 0.38 -1",
+        type="spot",
+        pos="1.3 -1.7 4.2",
+        dir="-0.29 0.38 -1",
+        cutoff="75",
+        exponent="0",
         diffuse="0.72 0.70 0.66",
         specular="0.35 0.35 0.35",
         castshadow="true",
@@ -221,8 +223,8 @@ def _add_view(base: ET.Element) -> None:
         "camera",
         name="track",
         mode="trackcom",
-        pos="1.45 -1.85 0.50",
-        xyaxes="0.787 0.617 0 -0.164 0.210 0.964",
+        pos="1.5 -1.92 0.74",
+        xyaxes="0.788 0.616 0 -0.194 0.249 0.949",
         fovy="38",
     )
 

@@ -1,0 +1,245 @@
+"""Filming: states are recorded in the run, frames are drawn in a process of their own.
+
+What a training step pays is a copy of one environment's positions every 40 ms of simulated time. When a clip is full it
+is written to a file and `fleetfoot.sim.render` is started on it, giving way to the training and one at a time. Whatever
+goes wrong there costs videos, never the run.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, Protocol, final, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fleetfoot.core.vec_env import DescribedEnv, Observations, StatefulEnv, StepResult, VecEnv
+from fleetfoot.errors import ContractError, OutputError
+from fleetfoot.sim.recording import Recording
+from fleetfoot.sim.studio import RenderJob, Studio
+
+__all__ = ["FilmedEnv", "VideoRecorder", "film", "record_clip"]
+
+_FRAME_S: Final = 0.04  # 25 frames per second: every second control step of a legged robot
+_PATIENCE_S: Final = 600.0
+
+
+@runtime_checkable
+class FilmedEnv(Protocol):
+    """What filming needs of an environment, besides the contract."""
+
+    model_xml: str
+    """MJCF of one environment, with what is there to be looked at."""
+
+    def snapshot(self, index: int) -> Mapping[str, NDArray[Any]]:
+        """One environment as it is now: `qpos` `[Q]` and, if it is asked for something, `command` `[C]`."""
+        ...
+
+
+@final
+class VideoRecorder:
+    """An environment that also films its first robot; in all else it is the environment it wraps.
+
+    Args:
+        env: What to film; offers `FilmedEnv`.
+        folder: Where `rl-video-step-<control step>.mp4` go.
+        length: Control steps in a clip.
+        interval: Control steps from the start of a clip to the start of the next; the first one starts at once.
+        first_step: Control steps taken before this run, when it continues another one.
+        size: Width and height [pixels].
+        report: Takes the one message about videos that could not be made; by default a warning.
+
+    Raises:
+        ContractError: The environment cannot be filmed.
+    """
+
+    def __init__(
+        self,
+        env: VecEnv,
+        *,
+        folder: Path,
+        length: int = 200,
+        interval: int = 2000,
+        first_step: int = 0,
+        size: tuple[int, int] = (640, 480),
+        report: Callable[[str], None] | None = None,
+    ) -> None:
+        self._env, self._filmed = env, _require_filmed(env)
+        self.num_envs, self.device, self.step_dt = env.num_envs, env.device, env.step_dt
+        self.max_episode_length = env.max_episode_length
+        self.observation_spec, self.action_spec = env.observation_spec, env.action_spec
+        self.model_xml = self._filmed.model_xml
+        self._length, self._interval, self._step = min(length, interval), interval, first_step
+        self._clip_start = first_step
+        self._film = _Film(env.step_dt, size)
+        self._folder = folder
+        self._studio = Studio(report or _warn)
+        # Offered only if the environment does: whoever asks what it can do gets its own answer.
+        if isinstance(env, StatefulEnv):
+            self.state_dict, self.load_state_dict = env.state_dict, env.load_state_dict
+        if isinstance(env, DescribedEnv):
+            self.policy_contract = env.policy_contract
+
+    @property
+    def env(self) -> VecEnv:
+        """What is filmed."""
+        return self._env
+
+    @property
+    def episode_length(self) -> Tensor:
+        """Control steps since the last reset, int64 `[N]`."""
+        return self._env.episode_length
+
+    @episode_length.setter
+    def episode_length(self, value: Tensor) -> None:
+        self._env.episode_length = value
+
+    def snapshot(self, index: int) -> Mapping[str, NDArray[Any]]:
+        """One environment as it is now."""
+        return self._filmed.snapshot(index)
+
+    def reset(self, seed: int | None = None) -> Observations:
+        """Begin new episodes everywhere."""
+        return self._env.reset(seed)
+
+    def step(self, actions: Tensor) -> StepResult:
+        """Advance by one control step."""
+        result = self._env.step(actions)
+        if self._step >= self._clip_start and not self._studio.is_closed:
+            self._record()
+        self._step += 1
+        self._studio.attend()
+        return result
+
+    def close(self, timeout: float = 60.0) -> None:
+        """Release the environment, then wait for the videos that are still being drawn, this long at most [s]."""
+        self._env.close()
+        self._finish_clip()
+        self._studio.close(timeout)
+
+    def _record(self) -> None:
+        since = self._step - self._clip_start
+        if since % self._film.stride == 0:
+            self._film.add(self._filmed.snapshot(0), f"step {self._step:,}")
+        if since + 1 >= self._length:
+            self._finish_clip()
+
+    def _finish_clip(self) -> None:
+        """Hand over what was recorded, and plan the next clip."""
+        start, self._clip_start = self._clip_start, self._clip_start + self._interval
+        if len(self._film) > 1:  # one frame is no video
+            self._studio.order(self._film.develop(self.model_xml), self._folder / f"rl-video-step-{start}.mp4")
+        self._film.clear()
+
+
+def record_clip(
+    env: VecEnv,
+    policy: Callable[[Observations], Tensor],
+    num_steps: int,
+    *,
+    obs: Observations | None = None,
+    size: tuple[int, int] = (640, 480),
+) -> Recording:
+    """Run a policy, and keep what its first robot did.
+
+    Args:
+        env: What to run; offers `FilmedEnv`.
+        policy: From observations, `[N, …]` each, to actions `[N, A]`.
+        num_steps: Control steps to run.
+        obs: What to act on first; None resets the environment.
+        size: Width and height of the video to come [pixels].
+
+    Raises:
+        ContractError: The environment cannot be filmed.
+    """
+    filmed = _require_filmed(env)
+    film_roll = _Film(env.step_dt, size)
+    current = env.reset() if obs is None else obs
+    with torch.inference_mode():
+        for step in range(num_steps):
+            if step % film_roll.stride == 0:
+                film_roll.add(filmed.snapshot(0), f"{step * env.step_dt:.1f} s")
+            current = env.step(policy(current)).obs
+    return film_roll.develop(filmed.model_xml)
+
+
+def film(
+    env: VecEnv,
+    policy: Callable[[Observations], Tensor],
+    num_steps: int,
+    path: Path,
+    *,
+    obs: Observations | None = None,
+    size: tuple[int, int] = (640, 480),
+) -> Path:
+    """Run a policy as `record_clip` does, and draw the video now.
+
+    Returns:
+        The video's path.
+
+    Raises:
+        ContractError: The environment cannot be filmed.
+        OutputError: The video could not be drawn; says why and what to do.
+    """
+    job = RenderJob(record_clip(env, policy, num_steps, obs=obs, size=size), path)
+    job.start(background=False)
+    try:
+        status = job.wait(_PATIENCE_S)
+        why = "" if status == 0 else job.complaint()
+    finally:
+        job.stop()
+    if status != 0:
+        raise OutputError(str(path), got="no video", expected="a video", fix=why)
+    return path
+
+
+def _require_filmed(env: VecEnv) -> FilmedEnv:
+    if not isinstance(env, FilmedEnv):
+        raise ContractError(
+            f"video of {type(env).__name__}",
+            got="an environment without `model_xml` and `snapshot`",
+            expected="one that offers fleetfoot.envs.video.FilmedEnv",
+            fix="Turn the video off, or let the environment offer them.",
+        )
+    return env
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, RuntimeWarning, stacklevel=2)
+
+
+@final
+class _Film:
+    """States of one environment, as they are recorded."""
+
+    def __init__(self, step_dt: float, size: tuple[int, int]) -> None:
+        self.stride = max(1, round(_FRAME_S / step_dt))
+        self._fps, self._size = 1.0 / (self.stride * step_dt), size
+        self._states: list[tuple[NDArray[Any], NDArray[Any], str]] = []
+
+    def __len__(self) -> int:
+        return len(self._states)
+
+    def add(self, snapshot: Mapping[str, NDArray[Any]], caption: str) -> None:
+        """Keep a state; copied, since it may be a view of the simulation."""
+        self._states.append((np.array(snapshot["qpos"]), np.array(snapshot.get("command", ())), caption))
+
+    def develop(self, model_xml: str) -> Recording:
+        """All states kept so far, as a recording."""
+        qpos, commands, captions = zip(*self._states, strict=True)
+        return Recording(
+            model_xml=model_xml,
+            qpos=np.stack(qpos).astype(np.float64),
+            command=np.stack(commands).astype(np.float64),
+            captions=captions,
+            fps=self._fps,
+            size=self._size,
+        )
+
+    def clear(self) -> None:
+        """Forget all states."""
+        self._states.clear()
