@@ -39,11 +39,11 @@ def add_motion(
     """
     forward, left, rate = (float(value) for value in motion)
     _add(scene, mujoco.mjtGeom.mjGEOM_SPHERE, 0.018, above, above, colour)
-    if np.hypot(forward, left) > 0.03:
+    if np.hypot(forward, left) > 0.05:
         cos, sin = np.cos(yaw), np.sin(yaw)
         along = np.array([cos * forward - sin * left, sin * forward + cos * left, 0.0]) * _METRES_PER_SPEED
         _add(scene, mujoco.mjtGeom.mjGEOM_ARROW, 0.016, above, above + along, colour)
-    if abs(rate) > 0.03:
+    if abs(rate) > 0.05:
         angles = yaw + np.linspace(0.0, np.clip(rate * _TURN_PER_RATE, -3.0, 3.0), _ARC_STEPS)
         arc = above + radius * np.column_stack([np.cos(angles), np.sin(angles), np.zeros(_ARC_STEPS)])
         for start, end in itertools.pairwise(arc[:-2]):
