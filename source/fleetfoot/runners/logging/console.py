@@ -279,7 +279,8 @@ def _is_terminal(file: TextIO) -> bool:
 
 
 def _takes_unicode(file: TextIO) -> bool:
-    return (getattr(file, "encoding", None) or "ascii").lower().replace("-", "").startswith("utf")
+    encoding = getattr(file, "encoding", None)  # a file in memory has none and takes anything
+    return encoding is None or encoding.lower().replace("-", "").startswith("utf")
 
 
 def _encodable(text: str, file: TextIO) -> str:

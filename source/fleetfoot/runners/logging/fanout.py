@@ -29,7 +29,8 @@ class FanOut:
     """
 
     def __init__(self, writers: Sequence[MetricsWriter], *, report: Callable[[str], None]) -> None:
-        self._writers = list(writers)
+        self._all = tuple(writers)
+        self._working: list[MetricsWriter] = []
         self._report = report
 
     def start(self, run: RunInfo) -> None:
@@ -39,13 +40,12 @@ class FanOut:
             OutputError: The run folder is read-only, full, or not a folder.
         """
         check_writable(run.log_dir)
-        for index, writer in enumerate(self._writers):
+        for writer in self._all:
+            self._working.append(writer)
             try:
                 writer.start(run)
             except BaseException as error:
-                for started in self._writers[: index + 1]:
-                    with contextlib.suppress(Exception):
-                        started.close("failed")
+                self._abandon()
                 if isinstance(error, OSError):
                     raise _output_error(run.log_dir, error) from error
                 raise
@@ -61,17 +61,23 @@ class FanOut:
     def close(self, status: Status) -> None:
         """Close every writer that still works."""
         self._each(lambda writer: writer.close(status))
-        self._writers.clear()
+        self._working.clear()
+
+    def _abandon(self) -> None:
+        for writer in self._working:
+            with contextlib.suppress(Exception):
+                writer.close("failed")
+        self._working.clear()
 
     def _each(self, call: Callable[[MetricsWriter], None]) -> None:
-        for writer in tuple(self._writers):
+        for writer in tuple(self._working):
             try:
                 call(writer)
             except Exception as error:  # whatever a writer's library raises
                 self._drop(writer, error)
 
     def _drop(self, writer: MetricsWriter, error: Exception) -> None:
-        self._writers.remove(writer)
+        self._working.remove(writer)
         with contextlib.suppress(Exception):
             writer.close("failed")
         with contextlib.suppress(Exception):  # the console itself may be what broke

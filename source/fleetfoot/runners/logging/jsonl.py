@@ -6,6 +6,7 @@ finite is `null`, because JSON has no word for it; a tag without a value is abse
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -51,10 +52,10 @@ class JsonlWriter:
 
 
 def read_metrics(path: Path) -> Iterator[dict[str, Any]]:
-    """The records of a `metrics.jsonl`, without a last line that was cut off."""
+    """The records of a `metrics.jsonl`, without lines that a crash cut off."""
     with path.open(encoding="utf-8") as file:
         for line in file:
-            if line.endswith("\n"):
+            with contextlib.suppress(json.JSONDecodeError):
                 yield json.loads(line)
 
 

@@ -110,13 +110,14 @@ def plot_seeds(metrics: Sequence[Path], png: Path, *, title: str = "") -> None:
     runs = _load(metrics)
     figure = _figure(11.0, 3.4, title)
     with _style():
-        for axes_place, panel in zip(figure.add_gridspec(1, 3), _outcome_panels(runs), strict=True):
-            _draw(figure.add_subplot(axes_place), panel, runs, with_time=True)
+        grid = figure.add_gridspec(1, 3)
+        for column, panel in enumerate(_outcome_panels(runs)):
+            _draw(figure.add_subplot(grid[0, column]), panel, runs, with_time=True)
         figure.savefig(png, dpi=150)
 
 
 def _outcome_panels(runs: Sequence[_Run]) -> list[_Panel]:
-    tags = sorted({tag for run in runs for tag in run.tags})
+    tags = list(dict.fromkeys(tag for run in runs for tag in run.tags))
     tracking = {_words(tag, "track_"): tag for tag in tags if tag.startswith("Metrics/track_")}
     terms = {_words(tag, ""): tag for tag in tags if tag.startswith("Episode_Reward/")}
     middle = (
@@ -176,22 +177,36 @@ def _style() -> Any:
 
 
 def _draw(axes: Axes, panel: _Panel, runs: Sequence[_Run], *, with_time: bool, color: str = "") -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
     for (label, tag), shade in zip(panel.curves.items(), (color, *_COLORS) if color else _COLORS, strict=False):
         _draw_curve(axes, label, tag, runs, shade)
     if panel.reference is not None:
         axes.axhline(panel.reference, color=_FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
     if panel.fraction:
         axes.set_ylim(0, 1.02)
-    if panel.log and any(np.nanmax(line.get_ydata(), initial=0) > 0 for line in axes.lines):  # pyright: ignore
-        axes.set_yscale("log")
+    _scale(axes, panel)
     if len(panel.curves) > 1:
         axes.legend(loc="best")
     axes.set_title(panel.title, loc="left", fontsize=10, fontweight="bold", color=_INK)
     axes.margins(x=0.01)
-    axes.xaxis.set_major_formatter(_millions)
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(_millions))
     axes.set_xlabel("environment steps")
     if with_time:
         _add_time(axes, runs)
+
+
+def _scale(axes: Axes, panel: _Panel) -> None:
+    """Logarithmic where that was asked for and the values span more than a factor of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    values = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines] or [np.empty(0)])
+    if panel.log and values.size and values.min() > 0 and values.max() > 10 * values.min():
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
+        axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
 
 
 def _draw_curve(axes: Axes, label: str, tag: str, runs: Sequence[_Run], color: str) -> None:
@@ -227,6 +242,8 @@ def _smooth(values: np.ndarray) -> np.ndarray:
 
 def _add_time(axes: Axes, runs: Sequence[_Run]) -> None:
     """A second x axis above: minutes of wall clock that the first run had taken by then."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
     steps, minutes = runs[0].steps, runs[0].minutes
     if len(steps) < 2 or np.any(np.diff(steps) <= 0) or np.any(np.diff(minutes) <= 0):
         return  # a run put together from pieces has no one clock
@@ -241,12 +258,13 @@ def _add_time(axes: Axes, runs: Sequence[_Run]) -> None:
         return inside + (np.minimum(x - minutes[0], 0) + np.maximum(x - minutes[-1], 0)) / pace
 
     top = axes.secondary_xaxis("top", functions=(to_minutes, to_steps))
-    top.xaxis.set_major_formatter(lambda value, _: f"{value:g} min")
+    top.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    top.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} min"))
     top.tick_params(length=0, labelsize=7, colors=_FAINT)
     top.spines["top"].set_visible(False)
 
 
-def _millions(value: float, _position: int | None) -> str:
+def _millions(value: float, _position: object = None) -> str:
     if value == 0:
         return "0"
     return f"{value / 1e6:g} M" if abs(value) >= 1e5 else f"{value / 1e3:g} k"

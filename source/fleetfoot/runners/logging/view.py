@@ -121,7 +121,8 @@ def _speed(view: View, width: int, glyphs: Glyphs) -> Line:
         ("inference", spent.inference / total, "magenta"),
         ("learning", spent.learning / total, "yellow"),
     ]
-    rate = f" {view.steps_per_second:,.0f} steps/s "
+    known = math.isfinite(view.steps_per_second)
+    rate = f" {view.steps_per_second:,.0f} steps/s " if known else " - steps/s "
     labels = "".join(f"  {name} {share:.0%}" for name, share, _ in parts)
     room = width - len(rate) - len(labels) - 1
     if room < 4:
@@ -145,6 +146,8 @@ def _wide(view: View, width: int, room: int, glyphs: Glyphs) -> list[Line]:
     outcome = _outcome(view, right, glyphs)
     upper = max(min(len(outcome), max(4, room - 2 - max(len(terms), len(learning)))), 0)
     lower = min(max(len(terms), len(learning)), room - 2 - upper)
+    if lower < 2:  # too low a terminal for both: what counts is above
+        lower, upper = 0, min(len(outcome), room - 1)
     lines = [_rule("mean reward", "episodes", left, right, glyphs.tee, glyphs)]
     lines += _beside(_chart(view, left, upper, glyphs), _cut(outcome, upper, glyphs), left, glyphs)
     if lower > 0:
