@@ -124,7 +124,7 @@ class Ppo:
         return torch.cat((metrics, norms, skipped[None]))
 
     def _loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """`surrogate + c_v value - c_e entropy`, and (surrogate, value, entropy, KL, clip fraction) without gradient."""
+        """`surrogate + c_v value - c_e entropy`, and the first five of `_MINI_BATCH_TAGS`."""
         cfg = self.cfg
         distribution, _ = self.actor(batch.obs)
         values, _ = self.critic(batch.obs)

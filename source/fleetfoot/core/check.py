@@ -153,7 +153,9 @@ def _roll_out(env: VecEnv, actions: Tensor, seed: int) -> list[StepResult]:
         if previous is not None:
             for group, copy in previous[1].items():
                 kept = torch.equal(previous[0].obs[group], copy)
-                _require(kept, f"step().obs[{group!r}]", "overwritten by the next step", "tensors that stay as they are")
+                _require(
+                    kept, f"step().obs[{group!r}]", "overwritten by the next step", "tensors that stay as they are"
+                )
         previous = (result, {group: value.clone() for group, value in result.obs.items()})
         history.append(result)
     return history

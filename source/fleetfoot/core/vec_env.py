@@ -67,11 +67,14 @@ class VecEnv(Protocol):
     """Duration of one control step [s]."""
     max_episode_length: int
     """Control steps after which an episode is truncated."""
-    episode_length: Tensor
-    """Control steps since the last reset, int64 `[N]`. Writing into it moves environments within their episodes."""
     observation_spec: Mapping[str, tuple[int, ...]]
     """Group name to the shape of one environment's observation."""
     action_spec: ActionSpec
+
+    @property
+    def episode_length(self) -> Tensor:
+        """Control steps since the last reset, int64 `[N]`. Writing into it moves environments within their episodes."""
+        ...
 
     def reset(self, seed: int | None = None) -> Observations:
         """Begin new episodes everywhere; with a seed, everything random restarts from it."""

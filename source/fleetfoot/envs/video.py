@@ -94,9 +94,6 @@ class VideoRecorder:
         """Control steps since the last reset, int64 `[N]`."""
         return self._env.episode_length
 
-    @episode_length.setter
-    def episode_length(self, value: Tensor) -> None:
-        self._env.episode_length = value
 
     def snapshot(self, index: int) -> Mapping[str, NDArray[Any]]:
         """One environment as it is now."""

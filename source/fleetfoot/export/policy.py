@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from fleetfoot.models.actor_critic import Actor
 
-__all__ = ["ExportedPolicy", "PARITY_TOLERANCE", "PARITY_SAMPLES"]
+__all__ = ["PARITY_SAMPLES", "PARITY_TOLERANCE", "ExportedPolicy"]
 
 PARITY_TOLERANCE = 1e-4
 """Largest difference of an action that an exported policy may show, absolute and relative to the action."""

@@ -35,7 +35,7 @@ def export_torchscript(actor: Actor, path: Path, metadata: Mapping[str, Any]) ->
     policy = ExportedPolicy(actor)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # robots run TorchScript, whatever torch recommends
-        script = torch.jit.trace(policy, torch.zeros(2, policy.in_dim), check_trace=False)
+        script: Any = torch.jit.trace(policy, torch.zeros(2, policy.in_dim), check_trace=False)
         worst = parity_error(policy, script, path)
         extra = {"fleetfoot.json": json.dumps({**metadata, "parity_error": worst})}
         atomic_write(path, lambda temporary: torch.jit.save(script, str(temporary), _extra_files=extra))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import final
 
 from torch import Tensor, nn
@@ -47,11 +48,7 @@ class Mlp(nn.Module):
     def __init__(self, in_dim: int, out_dim: int, cfg: MlpCfg) -> None:
         super().__init__()
         widths = (in_dim, *cfg.hidden_dims)
-        hidden = [
-            layer
-            for a, b in zip(widths[:-1], widths[1:], strict=True)
-            for layer in (nn.Linear(a, b), make_activation(cfg.activation))
-        ]
+        hidden = [layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), make_activation(cfg.activation))]
         self.layers = nn.Sequential(*hidden, nn.Linear(widths[-1], out_dim))
 
     def initial_state(self, batch_size: int) -> State:

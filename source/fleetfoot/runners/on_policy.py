@@ -84,7 +84,8 @@ class OnPolicyRunner:
         self._episodes = EpisodeStatistics(env.num_envs, self.device)
         self._step_metrics = StepMetrics()
         self._obs: Observations | None = None
-        self._mean_reward = float("nan")
+        self.scalars: dict[str, float] = {}
+        """Tag to value of the last iteration."""
 
     def learn(self, num_learning_iterations: int, init_at_random_ep_len: bool = False) -> None:
         """Train for so many more iterations.
@@ -102,14 +103,14 @@ class OnPolicyRunner:
         obs = self._begin(init_at_random_ep_len)
         self.algorithm.train_mode()
         while self.iteration < last and not self.stop_requested:
-            obs, timings = self._iterate(obs, last)
+            obs = self._iterate(obs, last)
             if self.iteration % self.cfg.save_interval == 0:
                 self._save_to_run()
         if self.iteration % self.cfg.save_interval:
             self._save_to_run()
 
-    def _iterate(self, obs: Observations, last: int) -> tuple[Observations, Timings]:
-        """One iteration: collect, update, report."""
+    def _iterate(self, obs: Observations, last: int) -> Observations:
+        """One iteration: collect, update, report; returns the observations after it."""
         start = time.perf_counter()
         obs, simulation, inference = self._collect(obs)
         collected = time.perf_counter()
@@ -124,7 +125,7 @@ class OnPolicyRunner:
         self.env_steps += self.cfg.num_steps_per_env * self.env.num_envs
         self.seconds += timings.iteration
         self._report(scalars, timings, last)
-        return obs, timings
+        return obs
 
     def _collect(self, obs: Observations) -> tuple[Observations, float, float]:
         """Fill the rollout; returns the observations after it, and the seconds in the simulator and in the policy."""
@@ -145,15 +146,15 @@ class OnPolicyRunner:
 
     def _report(self, scalars: dict[str, float], timings: Timings, last: int) -> None:
         _raise_if_non_finite(scalars, self.iteration)
-        self._mean_reward = scalars.get("Train/mean_reward", float("nan"))
         scalars |= timings.scalars(self.cfg.num_steps_per_env * self.env.num_envs)
+        self.scalars = {tag: value for tag, value in scalars.items() if value == value}
         report = IterationReport(
             iteration=self.iteration,
             num_iterations=last,
             env_steps=self.env_steps,
             seconds=self.seconds,
             timings=timings,
-            scalars={tag: value for tag, value in scalars.items() if value == value},
+            scalars=self.scalars,
         )
         self._writer.write(report)
 
@@ -172,8 +173,9 @@ class OnPolicyRunner:
         if self.log_dir is None:
             return
         folder = self.log_dir / "checkpoints"
-        if is_best := self._mean_reward > self.best_reward:
-            self.best_reward = self._mean_reward
+        reward = self.scalars.get("Train/mean_reward", float("-inf"))
+        if is_best := reward > self.best_reward:
+            self.best_reward = reward
         checkpoint = self._checkpoint()
         save_checkpoint(folder / f"model_{self.iteration}.pt", checkpoint)
         if is_best:

@@ -1,0 +1,129 @@
+"""What was typed: flags, and overrides by dotted path. No torch here.
+
+train.py --task Anymal-Flat --num_envs 512 agent.algorithm.gamma=0.98 env.rewards.action_rate_l2.weight=-0.02
+         ╰── flags, named as Isaac Lab's ──╯ ╰── overrides: any field of the agent's or the environment's config ──╯
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NoReturn
+
+from fleetfoot.core.config import nearest
+from fleetfoot.errors import ConfigError
+
+__all__ = ["COMMANDS", "Arguments", "Command", "build_parser", "find_command", "parse"]
+
+Command = Literal["train", "play", "evaluate", "export", "list_tasks"]
+COMMANDS: Mapping[Command, str] = {
+    "train": "Train a policy.",
+    "play": "Show a trained policy, and film it.",
+    "evaluate": "Measure a trained policy without exploration or noise.",
+    "export": "Write a trained policy as ONNX and TorchScript.",
+    "list_tasks": "Print the tasks and their agents.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """What was typed after the name of a command."""
+
+    command: Command
+    flags: argparse.Namespace
+    env_overrides: Mapping[str, str] = field(default_factory=dict)
+    """Dotted path below `env` to the value as typed."""
+    agent_overrides: Mapping[str, str] = field(default_factory=dict)
+    """Dotted path below `agent` to the value as typed."""
+
+
+def find_command(word: str) -> Command:
+    """The command of that name, with `-` or `_`.
+
+    Raises:
+        ConfigError: There is none; offers the nearest.
+    """
+    for command in COMMANDS:
+        if command == word.replace("-", "_"):
+            return command
+    raise ConfigError("fleetfoot", got=repr(word), expected="a command", fix=nearest(word, COMMANDS))
+
+
+def parse(command: Command, argv: Sequence[str]) -> Arguments:
+    """Tell flags from overrides.
+
+    Raises:
+        ConfigError: A flag is unknown or has a value it cannot have, or an override does not begin with `env.` or
+            `agent.`.
+    """
+    parser = build_parser(command)
+    flags, rest = parser.parse_known_args(list(argv))
+    overrides: dict[str, dict[str, str]] = {"env": {}, "agent": {}}
+    for word in rest:
+        path, separator, value = word.partition("=")
+        root, _, below = path.partition(".")
+        if word.startswith("-"):
+            known = [option for action in parser._actions for option in action.option_strings]
+            raise ConfigError(path, got="an unknown flag", expected=f"a flag of {command}", fix=nearest(path, known))
+        if root not in overrides or not below or not separator:
+            fix = "Write flags as --name VALUE."
+            raise ConfigError(
+                f"{word!r}", got="a stray word", expected="env.<path>=<value> or agent.<path>=<value>", fix=fix
+            )
+        overrides[root][below] = value
+    return Arguments(command=command, flags=flags, env_overrides=overrides["env"], agent_overrides=overrides["agent"])
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises our errors instead of ending the process."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(self.prog, got=message, expected="the flags below --help")
+
+
+def build_parser(command: Command) -> argparse.ArgumentParser:
+    """The flags of a command."""
+    parser = _Parser(prog=f"{command}.py", description=COMMANDS[command], allow_abbrev=False, add_help=False)
+    parser.add_argument("-h", "--help", action="store_true", help="show every flag and field, and exit")
+    if command == "list_tasks":
+        return parser
+    parser.add_argument("--task", metavar="NAME", help="what to train, as scripts/list_tasks.py prints it")
+    parser.add_argument("--agent", metavar="NAME", default=None, help="which of the task's agents (default: ppo)")
+    parser.add_argument("--num_envs", type=int, metavar="N", help="environments side by side: env.scene.num_envs")
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of everything random: agent.seed")
+    parser.add_argument("--device", metavar="NAME", default="cpu", help="cpu or cuda[:N] (default: cpu)")
+    parser.add_argument("--experiment_name", metavar="NAME", help="folder of the runs: agent.experiment_name")
+    parser.add_argument("--log_root", metavar="DIR", default="logs/fleetfoot", help="(default: logs/fleetfoot)")
+    parser.add_argument("--headless", action="store_true", help="accepted; it is the default")
+    wanted = "latest, best, or a path to a file or a run folder"
+    match command:
+        case "train":
+            _add_train_flags(parser, wanted)
+        case "play":
+            parser.add_argument("--checkpoint", metavar="WHICH", default="latest", help=f"{wanted} (default: latest)")
+            parser.add_argument("--video", action="store_true", help="write an mp4 instead of opening a window")
+            parser.add_argument("--video_length", type=int, default=500, metavar="N", help="steps of it (default: 500)")
+            parser.add_argument("--num_steps", type=int, metavar="N", help="stop after N steps (default: one episode)")
+        case "evaluate":
+            parser.add_argument("--checkpoint", metavar="WHICH", default="latest", help=f"{wanted} (default: latest)")
+            parser.add_argument("--seconds", type=float, default=10.0, metavar="S", help="of each robot (default: 10)")
+            parser.add_argument("--output", metavar="FILE", help="also write the numbers as JSON")
+        case "export":
+            parser.add_argument("--checkpoint", metavar="WHICH", default="latest", help=f"{wanted} (default: latest)")
+            parser.add_argument("--output", metavar="DIR", help="(default: exported/ beside the checkpoints)")
+    return parser
+
+
+def _add_train_flags(parser: argparse.ArgumentParser, wanted: str) -> None:
+    parser.add_argument("--max_iterations", type=int, metavar="N", help="iterations in all: agent.max_iterations")
+    parser.add_argument("--run_name", metavar="NAME", help="appended to the run's folder: agent.run_name")
+    parser.add_argument("--logger", metavar="NAME", help="tensorboard or wandb: agent.logger")
+    parser.add_argument("--resume", action="store_true", help="go on with a run where its checkpoint left it")
+    parser.add_argument(
+        "--checkpoint", metavar="WHICH", help=f"{wanted}; without --resume, weights to begin a run with"
+    )
+    parser.add_argument("--video", action="store_true", help="film the training, every --video_interval steps")
+    parser.add_argument("--video_length", type=int, default=200, metavar="N", help="steps of a clip (default: 200)")
+    parser.add_argument("--video_interval", type=int, default=2000, metavar="N", help="steps between (default: 2000)")
+    parser.add_argument("--no_final_video", action="store_true", help="do not film the trained policy at the end")

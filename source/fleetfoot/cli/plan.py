@@ -1,0 +1,121 @@
+"""From what was typed to what will be run: the task, both configs, and the checkpoint they may come from.
+
+Everything a user can get wrong in names, paths and values is found here, before a simulator or a network is made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fleetfoot.cli.arguments import Arguments
+from fleetfoot.core.config import apply_overrides, decode
+from fleetfoot.errors import CheckpointError, ConfigError
+from fleetfoot.runners.config import OnPolicyRunnerCfg
+from fleetfoot.tasks.registry import TaskSpec, all_tasks, find_agent, find_task
+
+__all__ = ["DEFAULT_AGENT", "Plan", "make_plan"]
+
+DEFAULT_AGENT = "ppo"
+
+_SHORTHANDS = {
+    "num_envs": "env.scene.num_envs",
+    "seed": "agent.seed",
+    "max_iterations": "agent.max_iterations",
+    "experiment_name": "agent.experiment_name",
+    "run_name": "agent.run_name",
+    "logger": "agent.logger",
+}
+"""Flags that are another way to write an override."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What will be run."""
+
+    task: TaskSpec
+    agent_name: str
+    env_cfg: Any
+    """The task's own config class."""
+    agent_cfg: OnPolicyRunnerCfg
+    device: str
+    experiment_dir: Path
+    """Where the runs of this experiment are."""
+    checkpoint: Path | None
+    """The file to begin with."""
+
+
+def make_plan(arguments: Arguments) -> Plan:
+    """Decide what to run.
+
+    A checkpoint carries its configs: where one is given (not when it only lends its weights to a new training), they
+    are taken from it, and what was typed is set on top.
+
+    Raises:
+        ConfigError: Names the flag or the field that is wrong.
+        CheckpointError: The checkpoint is missing, unreadable, or of another task.
+    """
+    flags = arguments.flags
+    task = find_task(_required_task(flags.task))
+    agent_name = flags.agent or DEFAULT_AGENT
+    agent_cfg = find_agent(task, agent_name)()
+    experiment_dir = Path(flags.log_root) / (flags.experiment_name or agent_cfg.experiment_name)
+    checkpoint = _find_checkpoint(arguments, experiment_dir)
+    env_cfg = task.env_cfg()
+    if checkpoint is not None:
+        metadata = _read_metadata(checkpoint, task)
+        if arguments.command != "train" or flags.resume:
+            agent_name = metadata["agent_name"]
+            agent_cfg = decode(type(agent_cfg), metadata["agent"], where=f"{checkpoint}: agent")
+            env_cfg = decode(type(env_cfg), metadata["env"], where=f"{checkpoint}: env")
+    if arguments.command in ("play", "evaluate"):
+        env_cfg = task.play_mode(env_cfg)
+    env_overrides, agent_overrides = _with_shorthands(arguments)
+    return Plan(
+        task=task,
+        agent_name=agent_name,
+        env_cfg=apply_overrides(env_cfg, env_overrides, where="env"),
+        agent_cfg=apply_overrides(agent_cfg, agent_overrides, where="agent"),
+        device=flags.device,
+        experiment_dir=experiment_dir,
+        checkpoint=checkpoint,
+    )
+
+
+def _required_task(name: str | None) -> str:
+    if name is None:
+        raise ConfigError("--task", got="nothing", expected=f"one of {', '.join(all_tasks())}")
+    return name
+
+
+def _with_shorthands(arguments: Arguments) -> tuple[dict[str, str], dict[str, str]]:
+    overrides = {"env": dict(arguments.env_overrides), "agent": dict(arguments.agent_overrides)}
+    for flag, path in _SHORTHANDS.items():
+        value = getattr(arguments.flags, flag, None)
+        if value is not None:
+            root, _, below = path.partition(".")
+            overrides[root].setdefault(below, str(value))
+    return overrides["env"], overrides["agent"]
+
+
+def _find_checkpoint(arguments: Arguments, experiment_dir: Path) -> Path | None:
+    flags = arguments.flags
+    selector = flags.checkpoint or ("latest" if getattr(flags, "resume", False) else None)
+    if selector is None:
+        return None
+    from fleetfoot.runners.checkpoint import find_checkpoint  # imports torch: only where a checkpoint is wanted
+
+    return find_checkpoint(selector, experiment_dir)
+
+
+def _read_metadata(path: Path, task: TaskSpec) -> dict[str, Any]:
+    from fleetfoot.runners.checkpoint import load_checkpoint
+
+    metadata = load_checkpoint(path).metadata
+    if metadata.get("task") != task.name:
+        got = f"a checkpoint of task {metadata.get('task')!r}"
+        raise CheckpointError(
+            str(path), got=got, expected=f"one of {task.name!r}", fix="Check --task and --checkpoint."
+        )
+    return metadata

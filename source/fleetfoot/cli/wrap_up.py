@@ -1,0 +1,99 @@
+"""The end of a training: exports, a film, the curves, and a summary of it all.
+
+The training is done and saved by now: whatever fails here is said, and costs nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fleetfoot.cli.plan import Plan
+from fleetfoot.errors import FleetfootError
+from fleetfoot.runners.logging.console import Console
+from fleetfoot.runners.logging.jsonl import METRICS_FILE
+from fleetfoot.runners.logging.summary import RunSummary
+from fleetfoot.runners.logging.writer import Status, section
+
+if TYPE_CHECKING:
+    from fleetfoot.runners.on_policy import OnPolicyRunner
+
+__all__ = ["wrap_up"]
+
+_FILM_S = 10.0
+
+
+def wrap_up(
+    runner: OnPolicyRunner, plan: Plan, folder: Path, console: Console, status: Status, *, with_film: bool
+) -> None:
+    """Make what a finished training is expected to leave behind, and print the summary.
+
+    An interrupted training only gets the summary, with the command that goes on with it.
+    """
+    console.close(status)
+    files = {"checkpoint": folder / "checkpoints" / f"model_{runner.iteration}.pt"}
+    if status == "finished":
+        files |= _make_files(runner, plan, folder, console, with_film=with_film)
+    console.summary(_summarize(runner, plan, folder, status, files))
+
+
+def _make_files(
+    runner: OnPolicyRunner, plan: Plan, folder: Path, console: Console, *, with_film: bool
+) -> dict[str, Path]:
+    from fleetfoot.runners.logging.plots import plot_learning_curves
+
+    exported, curves = folder / "exported", folder / "learning_curves.png"
+
+    def draw() -> Path:
+        plot_learning_curves(folder / METRICS_FILE, curves, title=plan.task.name)
+        return curves
+
+    makers: dict[str, Callable[[], Path]] = {
+        "onnx": lambda: runner.export_policy_to_onnx(exported),
+        "torchscript": lambda: runner.export_policy_to_jit(exported),
+        "curves": draw,
+    }
+    if with_film:
+        makers["video"] = lambda: _film(runner, plan, folder)
+    files: dict[str, Path] = {}
+    for name, make in makers.items():
+        try:
+            with console.stage(f"write {name}"):
+                files[name] = make()
+        except (FleetfootError, OSError) as error:
+            console.message(f"no {name}: {error}")
+    return files
+
+
+def _film(runner: OnPolicyRunner, plan: Plan, folder: Path) -> Path:
+    """Ten seconds of the trained policy, in an environment of its own."""
+    from fleetfoot.cli.play import film_policy
+
+    path = folder / "videos" / f"policy-{runner.iteration}.mp4"
+    film_policy(plan, runner.get_inference_policy("cpu"), path, seconds=_FILM_S)
+    return path
+
+
+def _summarize(runner: OnPolicyRunner, plan: Plan, folder: Path, status: Status, files: dict[str, Path]) -> RunSummary:
+    script = "./isaaclab.sh -p scripts/{}.py --task " + plan.task.name
+    here = f"--checkpoint {folder}"
+    hints = {
+        "finished": (f"{script.format('play')} {here}",),
+        "interrupted": (f"{script.format('train')} --resume {here}",),
+        "failed": (),
+    }
+    return RunSummary(
+        title=f"{plan.task.name}: {'trained' if status == 'finished' else 'stopped'}",
+        status=status,
+        iterations=runner.iteration,
+        seconds=runner.seconds,
+        env_steps=runner.env_steps,
+        final_reward=runner.scalars.get("Train/mean_reward", math.nan),
+        best_reward=runner.best_reward if math.isfinite(runner.best_reward) else math.nan,
+        folder=folder,
+        metrics=section(runner.scalars, "Metrics"),
+        files=files,
+        hints=hints[status],
+    )
