@@ -74,12 +74,13 @@ class Console:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Print `name … 1.2 s` around a step of the start-up."""
+        """Print `name … 1.2 s` around a step of the work; above the live view, when it is done."""
         began = self._clock()
+        label = "  " * len(self._stages) + f"{name} {self._glyphs.ellipsis}"
         self._break_stage_line()
-        label = "  " * len(self._stages) + name
-        self._print(f"{label} {self._glyphs.ellipsis}", end="")
-        self._stage_line_open = True
+        if self._live is None:
+            self._print(label, end="")
+            self._stage_line_open = True
         self._stages.append(label)
         outcome = "failed after "
         try:
@@ -87,7 +88,7 @@ class Console:
             outcome = ""
         finally:
             self._stages.pop()
-            start = "" if self._stage_line_open else f"{label} {self._glyphs.ellipsis}"
+            start = "" if self._stage_line_open else label
             self._stage_line_open = False
             self._print(f"{start} {outcome}{self._clock() - began:.1f} s")
 
@@ -131,8 +132,8 @@ class Console:
         self._stop_live()
 
     def summary(self, summary: RunSummary) -> None:
-        """Print what the run came to."""
-        self._stop_live()
+        """Print what the run came to, below the last of the view."""
+        self.close(summary.status)
         self._print_lines(summary_lines(summary, width=min(self._rich.width, 80), glyphs=self._glyphs))
 
     def _show(self) -> None:
@@ -166,7 +167,7 @@ class Console:
     def _print_lines(self, lines: Iterable[Line]) -> None:
         for line in lines:
             if self._is_live:
-                self._rich.print(Text.assemble(*line), end="\n", no_wrap=True, overflow="crop")
+                self._rich.print(Text.assemble(*line), soft_wrap=True)  # a command to copy is never cut
             else:
                 self._print("".join(text for text, _ in line).rstrip())
 

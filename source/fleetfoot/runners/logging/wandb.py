@@ -11,6 +11,7 @@ import contextlib
 import json
 import netrc
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, final
@@ -33,10 +34,10 @@ class WandbWriter:
 
     Args:
         project: Project that the run is filed under.
-        report: Is told where the run can be seen, or why it stays offline; by default silence.
+        report: Is told where the run can be seen, or why it stays offline; by default a warning.
     """
 
-    def __init__(self, *, project: str, report: Callable[[str], None] = lambda text: None) -> None:
+    def __init__(self, *, project: str, report: Callable[[str], None] = warnings.warn) -> None:
         self._project = project
         self._report = report
         self._run: Any = None

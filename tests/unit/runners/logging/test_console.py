@@ -7,6 +7,7 @@ import sys
 import textwrap
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pyte
@@ -37,7 +38,7 @@ class _Terminal:
         monkeypatch.setenv("LINES", str(rows))
         self._outer, inner = pty.openpty()
         self.file = os.fdopen(inner, "w", encoding="utf-8")
-        self.screen = pyte.Screen(columns, rows)
+        self.screen = pyte.HistoryScreen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self._reader = threading.Thread(target=self._follow, daemon=True)  # its buffer is smaller than a frame
         self._reader.start()
@@ -164,6 +165,25 @@ def test_the_live_view_fits_80_by_24_and_keeps_its_place(make_run, make_report, 
     assert screen.count("300/300") == 1
     assert "learning rate" in screen
     assert display[0].startswith("a warning in the middle")
+
+
+def test_stages_and_the_summary_keep_clear_of_the_live_view(make_run, make_report, terminal):
+    console = Console(terminal.file, clock=(clock := _Clock()))
+    console.start(make_run())
+    console.write(make_report(1))
+    clock.now = 0.1
+    console.write(make_report(2))  # too soon to be drawn
+    with console.stage("write checkpoint"):
+        clock.now = 0.2
+    console.summary(replace(_summary(), hints=("python " + "x" * 90 + " end",)))
+    terminal.read()
+    past = ["".join(cell.data for _, cell in sorted(row.items())) for row in terminal.screen.history.top]
+    text = "\n".join([*past, *terminal.read()])
+    assert text.count("fleetfoot  Anymal-Flat") == 1
+    assert "write checkpoint … 0.1 s" in text
+    assert " 2/300 " in text
+    assert text.index(" 2/300 ") < text.index("finished")
+    assert "x end" in text
 
 
 def test_the_view_is_drawn_four_times_a_second_at_most(make_run, make_report, terminal):
