@@ -1,7 +1,8 @@
 """What the environment costs on top of its physics: control steps per second, raw and with everything.
 
-Raw is `mujoco.batch` alone: the same model, from the same states, as many substeps, its controls rewritten in each step.
-Both are timed in turns, since whatever else the machine does hits both alike; the ratio is the median of the turns' ratios.
+Raw is `mujoco.batch` alone: the same model, from the same states, as many substeps, its controls rewritten in each
+step. Both are timed in turns, since whatever else the machine does hits both alike; the ratio is the median of the
+turns' ratios.
 
     python benchmarks/step_rate.py [--num-envs 256 1024] [--repetitions 9] [--seconds 1.0] [--action-std 0.2]
 """
@@ -34,7 +35,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)  # torch's threads would spin against MuJoCo's
     print(f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}, {arguments.repetitions} x {arguments.seconds} s")
-    print(f"{'envs':>6} {'raw steps/s':>12} {'env steps/s':>12} {'ratio':>6}  {'lowest':>6} {'highest':>7} {'resets/step':>11}")
+    print("  envs  raw steps/s  env steps/s  ratio  lowest highest resets/step")
     for num_envs in arguments.num_envs:
         print(measure(num_envs, arguments.repetitions, arguments.seconds, arguments.action_std))
 

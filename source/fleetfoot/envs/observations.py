@@ -72,9 +72,7 @@ class ObservationGroups(Generic[S]):
             for term in group.terms:
                 if term.fn not in seen:
                     seen[term.fn] = term.fn(state)
-        return {
-            name: group([seen[term.fn] for term in group.terms], generator) for name, group in self._groups.items()
-        }
+        return {name: group([seen[term.fn] for term in group.terms], generator) for name, group in self._groups.items()}
 
     def describe(self) -> dict[str, list[dict[str, Any]]]:
         """Plain JSON: group name to its terms in order, with their places and what is done to them."""

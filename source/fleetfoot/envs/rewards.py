@@ -31,7 +31,10 @@ class RewardSum(Generic[S]):
 
     def __init__(self, task: Task[S], num_envs: int, device: torch.device) -> None:
         self._terms = tuple(term for term in task.rewards if term.weight != 0.0)
-        self._metrics = tuple(task.metrics.items())
+        # A metric that is the very function of a reward is not computed twice.
+        rewards = [term.fn for term in self._terms]
+        self._functions = [*rewards, *(fn for fn in task.metrics.values() if fn not in rewards)]
+        self._reported = [(tag, self._functions.index(fn)) for tag, fn in task.metrics.items()]
         self._floor = task.reward_floor
         self._episode_length_s = task.episode_length_s
         weights = [[term.weight * task.step_dt] for term in self._terms]
@@ -50,13 +53,14 @@ class RewardSum(Generic[S]):
         Returns:
             `[N]`.
         """
-        weighted = torch.stack([term.fn(state) for term in self._terms]) * self._weights
+        stacked = torch.stack([fn(state) for fn in self._functions])
+        if self._reported:
+            means = stacked.mean(dim=1)
+            metrics.update((tag, means[row]) for tag, row in self._reported)
+        weighted = stacked[: len(self._terms)] * self._weights
         if failed is not None:
             weighted.index_fill_(1, failed, 0.0)
         self.sums += weighted
-        if self._metrics:
-            means = torch.stack([fn(state) for _, fn in self._metrics]).mean(dim=1)
-            metrics.update(zip((tag for tag, _ in self._metrics), means.unbind(), strict=True))
         total = weighted.sum(dim=0)
         return total if self._floor is None else total.clamp_(min=self._floor)
 

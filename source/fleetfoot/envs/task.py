@@ -167,7 +167,7 @@ class Task(Generic[S]):
     memory: Mapping[str, Memory[S]] = field(default_factory=dict)
     events: tuple[IntervalEvent, ...] = ()
     startup: Callable[[Simulator, torch.Generator], Mapping[str, Tensor]] | None = None
-    """Draws what is fixed for each environment and writes it into the simulator; returns what is worth knowing of it."""
+    """Draws what is fixed for each environment and writes it into the simulator; returns what terms may want of it."""
     contract: Mapping[str, Any] = field(default_factory=dict)
     """Plain JSON about the robot, which `policy_contract` passes on."""
     scene: str = ""

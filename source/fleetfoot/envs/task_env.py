@@ -1,7 +1,8 @@
 """The environment that runs a task's terms over a simulator.
 
-Order of a step: clip and scale actions, physics, terminations, rewards (under the command that the policy saw), the next
-command, observations (where episodes ended these are the final ones; reset; observations of those rows again), events.
+Order of a step: clip and scale actions, physics, terminations, rewards (under the command that the policy saw), the
+next command, observations (where episodes ended these are the final ones; reset; observations of those rows again),
+events.
 
 Axes: `N` environments, `n` some of them, `A` actions, `K` reward terms.
 """
@@ -9,6 +10,7 @@ Axes: `N` environments, `n` some of them, `A` actions, `K` reward terms.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
 from typing import Any, Generic, TypeVar, final
 
 import torch
@@ -59,6 +61,7 @@ class TaskEnv(Generic[S]):
         self._command_timer = self._timer(task.command.interval_s if task.command else (1e6, 1e6))
         self._all = torch.arange(self.num_envs, device=self.device)
         self.episode_length = torch.zeros(self.num_envs, dtype=torch.int64, device=self.device)
+        self._never = torch.zeros(self.num_envs, dtype=torch.bool, device=self.device)
         self._num_steps = 0
         self.reset(seed)
 
@@ -82,23 +85,22 @@ class TaskEnv(Generic[S]):
             failed = self._act(actions)
             state = self.task.view(self._frame())
             reasons = self._judge(state, failed)
-            ended = reasons.any(dim=0)
+            terminated = reduce(torch.logical_or, reasons.values(), self._never)
+            reasons["time_out"] = truncated = (self.episode_length >= self.max_episode_length) > terminated
             metrics: dict[str, Tensor] = {}
             reward = self._rewards.add(state, failed, metrics)
-            state = self._advance(state)
-            final_obs = self._observe(state, self._generator)
-            obs, any_ended = self._renew(final_obs, ended, reasons, metrics)
-            self._obs = obs
+            final_obs = self._observe(self._advance(state), self._generator)
+            ids = (terminated | truncated).nonzero().squeeze(1)
+            self._obs = self._renew(ids, final_obs, reasons, metrics)
             self._disturb()
-            terminated = reasons[1:].any(dim=0)
             if failed is not None:
                 metrics["Sim/failures"] = torch.tensor(float(len(failed)), device=self.device)
             return StepResult(
-                obs=obs,
+                obs=self._obs,
                 reward=reward,
                 terminated=terminated,
-                truncated=ended & ~terminated,
-                final_obs=final_obs if any_ended else None,
+                truncated=truncated,
+                final_obs=final_obs if len(ids) else None,
                 metrics=metrics,
             )
 
@@ -203,13 +205,12 @@ class TaskEnv(Generic[S]):
             constants=self._constants,
         )
 
-    def _judge(self, state: S, failed: Tensor | None) -> Tensor:
-        """Why episodes end: bool `[1 + terminations, N]`, the time limit first. A failure is the last one's."""
-        time_out = self.episode_length >= self.max_episode_length
-        failure = torch.zeros_like(time_out)
+    def _judge(self, state: S, failed: Tensor | None) -> dict[str, Tensor]:
+        """Why episodes end in a state of no further value: reason to bool `[N]`."""
+        reasons = {term.name: term.fn(state) for term in self.task.terminations}
         if failed is not None:
-            failure[failed] = True
-        return torch.stack([time_out, *(term.fn(state) for term in self.task.terminations), failure])
+            reasons["sim_failure"] = self._never.index_fill(0, failed, True)
+        return reasons
 
     def _advance(self, state: S) -> S:
         """Remember what the next step needs, and move the command on; returns the state under it."""
@@ -225,18 +226,16 @@ class TaskEnv(Generic[S]):
         return command.rebind(state, self._command)
 
     def _renew(
-        self, final_obs: Observations, ended: Tensor, reasons: Tensor, metrics: dict[str, Tensor]
-    ) -> tuple[Observations, bool]:
-        """Begin new episodes where they ended; returns the observations to act on, and whether any did end."""
-        ids = ended.nonzero().squeeze(1)
+        self, ids: Tensor, final_obs: Observations, reasons: Mapping[str, Tensor], metrics: dict[str, Tensor]
+    ) -> Observations:
+        """Begin new episodes in the environments `ids` `[n]`, which may be none; returns the observations to act on."""
         if len(ids) == 0:
-            return final_obs, False
+            return final_obs
         self._rewards.report(ids, metrics)
-        names = ("time_out", *(term.name for term in self.task.terminations), "sim_failure")
-        for name, count in zip(names, reasons.sum(dim=1, dtype=torch.float32).unbind(), strict=True):
-            metrics[f"Episode_Termination/{name}"] = count
+        counts = torch.stack(list(reasons.values())).sum(dim=1, dtype=torch.float32).unbind()
+        metrics.update((f"Episode_Termination/{name}", count) for name, count in zip(reasons, counts, strict=True))
         rows = self._begin_episodes(ids)
-        return {name: value.index_copy(0, ids, rows[name]) for name, value in final_obs.items()}, True
+        return {name: value.index_copy(0, ids, rows[name]) for name, value in final_obs.items()}
 
     def _begin_episodes(self, ids: Tensor) -> dict[str, Tensor]:
         """Place the environments `ids` `[n]` and forget their past; returns their first observations, `[n, …]` each."""

@@ -7,6 +7,7 @@ MuJoCo's rows are float64 and written in place, so every tensor is converted onc
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from typing import Any, final
@@ -22,16 +23,9 @@ from fleetfoot.sim.simulator import SimState
 
 __all__ = ["MujocoBatch"]
 
-_DIVERGED = [
-    int(warning)
-    for warning in (
-        mujoco.mjtWarning.mjWARN_BADQPOS,
-        mujoco.mjtWarning.mjWARN_BADQVEL,
-        mujoco.mjtWarning.mjWARN_BADQACC,
-        mujoco.mjtWarning.mjWARN_BADCTRL,
-    )
-]
-"""After these MuJoCo has silently reset the simulation, or dropped its controls."""
+_BAD = slice(int(mujoco.mjtWarning.mjWARN_BADQPOS), int(mujoco.mjtWarning.mjWARN_BADCTRL) + 1)
+"""Warnings about positions, velocities, accelerations and controls: after them MuJoCo has silently reset the
+simulation, or dropped its controls."""
 
 _MAX_SPEED = 1e3
 """Joint and base speeds beyond this [m/s, rad/s] are no physics of a robot; their squares would drown every reward."""
@@ -59,13 +53,15 @@ class MujocoBatch:
         self.model = model
         self.num_envs = num_envs
         self.device = torch.device(device)
-        self._batch: Batch | None = Batch(model, num_envs, num_threads or os.cpu_count() or 1)
+        batch = Batch(model, num_envs, num_threads or os.cpu_count() or 1)
+        self._batch: Batch | None = batch
         names = ("qpos", "qvel", "qacc", "actuator_force", "sensordata")
-        self._live = {name: _view(self._batch.bind(name)) for name in names}
+        self._live = {name: _view(batch.bind(name)) for name in names}
         self.state = SimState(**{name: self._buffer(live) for name, live in self._live.items()})
-        self._rows = torch.from_numpy(self._batch.state)
-        self._ctrl = _view(self._batch.bind("ctrl"))
-        self._qpos, self._qvel, self._time = (self._batch.bind(name) for name in ("qpos", "qvel", "time"))
+        self._rows = torch.from_numpy(batch.state)
+        self._ctrl = _view(batch.bind("ctrl"))
+        self._qpos, self._qvel, self._time = (batch.bind(name) for name in ("qpos", "qvel", "time"))
+        self._bad = batch.warning[:, _BAD, 1]
         self._start = self._rows[0].clone()
         self._start[1:] = 0.0  # time, applied forces, controls, warm start: a placed environment has no past
         self._fields: dict[str, np.ndarray] = {}
@@ -81,7 +77,7 @@ class MujocoBatch:
             failed[error.ids] = True
         for name, live in self._live.items():
             getattr(self.state, name).copy_(live)
-        return self._diverged(batch, failed)
+        return self._diverged(failed)
 
     def write_state(self, ids: Tensor, qpos: Tensor, qvel: Tensor) -> None:
         """See `Simulator.write_state`."""
@@ -161,17 +157,18 @@ class MujocoBatch:
 
     def _reject_controls(self) -> np.ndarray:
         """Zero the controls of rows that are not finite; returns which, bool `[N]`."""
-        if torch.isfinite(self._ctrl.sum()):
+        if math.isfinite(self._ctrl.sum()):
             return np.zeros(self.num_envs, dtype=bool)
         bad = ~torch.isfinite(self._ctrl).all(dim=1)
         self._ctrl[bad] = 0.0
         return bad.numpy()
 
-    def _diverged(self, batch: Batch, failed: np.ndarray) -> Tensor | None:
+    def _diverged(self, failed: np.ndarray) -> Tensor | None:
         """Indices of the environments that failed in this step, or None; one reduction each when all is well."""
-        if batch.warning[:, _DIVERGED, 1].any():
-            failed |= batch.warning[:, _DIVERGED, 1].any(axis=1)
-        if not bool(self.state.qvel.abs().amax() <= _MAX_SPEED):  # false for NaN as well
+        if self._bad.any():
+            failed |= self._bad.any(axis=1)
+        slowest, fastest = torch.aminmax(self.state.qvel)
+        if not (float(slowest) >= -_MAX_SPEED and float(fastest) <= _MAX_SPEED):  # true for NaN as well
             within = (self.state.qvel.abs() <= _MAX_SPEED).all(dim=1)
             failed |= ~within.numpy(force=True)
         return torch.from_numpy(failed.nonzero()[0]).to(self.device) if failed.any() else None

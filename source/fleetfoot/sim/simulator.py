@@ -20,8 +20,8 @@ __all__ = ["SimState", "Simulator"]
 class SimState:
     """What physics says about some environments.
 
-    Positions and velocities are those of now. What is derived from forces belongs to the last physics step: computing it
-    for now would cost a forward pass, and torques and contacts that acted are what rewards ask about.
+    Positions and velocities are those of now. What is derived from forces belongs to the last physics step: computing
+    it for now would cost a forward pass, and torques and contacts that acted are what rewards ask about.
     """
 
     qpos: Tensor

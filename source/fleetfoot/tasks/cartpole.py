@@ -1,6 +1,6 @@
 """Cartpole: balance a pole on a cart. The whole task in one file, as a template for yours.
 
-A task is a config, the robot as MJCF, small functions of a state, and a `TaskSpec` that ties them together. Rewards, noise-free
+A task is a config, the robot as MJCF, small functions of a state, and a `TaskSpec` that ties them together. Rewards,
 observations and limits are those of Isaac Lab's `Isaac-Cartpole`.
 
 Torch and MuJoCo are imported in `make_env` only, so that listing tasks and `--help` are instant.
@@ -33,20 +33,21 @@ __all__ = ["TASK"]
 SCENE = """
 <mujoco model="cartpole">
   <option timestep="{dt}" integrator="implicitfast"/>
+  <default><geom contype="0" conaffinity="0"/></default>
   <visual><global offwidth="1920" offheight="1080"/></visual>
   <asset>
-    <texture name="sky" type="skybox" builtin="gradient" rgb1="0.36 0.55 0.78" rgb2="0.86 0.90 0.94" width="64" height="384"/>
+    <texture type="skybox" builtin="gradient" rgb1="0.36 0.55 0.78" rgb2="0.86 0.90 0.94" width="64" height="384"/>
   </asset>
   <worldbody>
     <light name="sun" pos="0 -2 4" dir="0 0.5 -1" diffuse="0.8 0.8 0.8"/>
     <camera name="track" pos="0 -6 1.5" xyaxes="1 0 0 0 0.24 0.97"/>
-    <geom name="rail" type="capsule" fromto="-4 0 0 4 0 0" size="0.02" rgba="0.5 0.5 0.5 1" contype="0" conaffinity="0"/>
+    <geom name="rail" type="capsule" fromto="-4 0 0 4 0 0" size="0.02" rgba="0.5 0.5 0.5 1"/>
     <body name="cart">
       <joint name="slider" type="slide" axis="1 0 0"/>
-      <geom type="box" size="0.2 0.1 0.1" mass="1" rgba="0.2 0.4 0.7 1" contype="0" conaffinity="0"/>
+      <geom type="box" size="0.2 0.1 0.1" mass="1" rgba="0.2 0.4 0.7 1"/>
       <body name="pole" pos="0 0 0.1">
         <joint name="hinge" axis="0 1 0"/>
-        <geom type="capsule" fromto="0 0 0 0 0 1" size="0.03" mass="1" rgba="0.9 0.6 0.2 1" contype="0" conaffinity="0"/>
+        <geom type="capsule" fromto="0 0 0 0 0 1" size="0.03" mass="1" rgba="0.9 0.6 0.2 1"/>
       </body>
     </body>
   </worldbody>
@@ -124,7 +125,9 @@ def is_out_of_bounds(state: CartpoleState, *, limit: float) -> Tensor:
     return state.cart_pos.abs() > limit
 
 
-def initial_state(n: int, generator: torch.Generator, *, cfg: CartpoleEnvCfg, device: torch.device | str) -> tuple[Tensor, Tensor]:
+def initial_state(
+    n: int, generator: torch.Generator, *, cfg: CartpoleEnvCfg, device: torch.device | str
+) -> tuple[Tensor, Tensor]:
     """Where episodes begin: qpos and qvel, `[n, 2]` each."""
     import torch
 

@@ -1,7 +1,7 @@
 """What can be set in the velocity task: the tree below `env.` on the command line. No torch here: this is data.
 
-Terms, weights and ranges are those of Isaac Lab's `Isaac-Velocity-Flat-AnymalD` where nothing else is said; a field that
-departs from it gives its reason.
+Terms, weights and ranges are those of Isaac Lab's `Isaac-Velocity-Flat-AnymalD` where nothing else is said; a field
+that departs from it gives its reason.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from fleetfoot.core.config import Count, NonNegativeFloat, PositiveFloat, UnitIn
 from fleetfoot.sim.config import SimCfg
 
 __all__ = [
+    "TASK_NAME",
     "ActionsCfg",
     "CommandsCfg",
     "DrivesCfg",
@@ -23,7 +24,6 @@ __all__ = [
     "Range",
     "RewardsCfg",
     "SceneCfg",
-    "TASK_NAME",
     "TerminationsCfg",
     "VelocityEnvCfg",
     "play_mode",
@@ -48,9 +48,9 @@ class DrivesCfg:
     """The joint controllers: torque = stiffness (target - q) - damping dq/dt, within the robot's effort limit."""
 
     stiffness: PositiveFloat = 80.0
-    """[N m/rad]. Isaac Lab's network of ANYmal's drives is not used; its simple drive has 40, which lets the robot sag."""
+    """[N m/rad]. Isaac Lab has a network for ANYmal's drives; its simple drive has 40, which lets our robot sag."""
     damping: NonNegativeFloat = 5.0
-    """[N m s/rad]. Isaac Lab's simple drive has 5 as well; at 2 exploration makes the robot fall four times as often."""
+    """[N m s/rad], as Isaac Lab's simple drive has. At 2 exploration makes the robot fall four times as often."""
 
 
 @config
@@ -121,11 +121,11 @@ class RewardsCfg:
     tracking_std: PositiveFloat = 0.5
     """Velocity error at which a tracking term has fallen to 1/e [m/s, rad/s]."""
     air_time_threshold: NonNegativeFloat = 0.25
-    """Swing time beyond which a step is rewarded [s]. Isaac Lab has 0.5, which short steps never reach: they would only be
-    punished for lifting feet. With 0.25 walking was learned from about a million samples fewer."""
+    """Swing time beyond which a step is rewarded [s]. Isaac Lab has 0.5, which short steps never reach: they would only
+    be punished for lifting feet. With 0.25 walking was learned from about a million samples fewer."""
     floor: float | None = 0.0
-    """The summed reward of a step is raised to at least this; null leaves it as Isaac Lab does. At the beginning the sum
-    is negative, and with few robots the policy learned to end that by falling at once."""
+    """The summed reward of a step is raised to at least this; null leaves it as Isaac Lab does. At the beginning the
+    sum is negative, and with few robots the policy learned to end that by falling at once."""
 
 
 @config
@@ -133,8 +133,8 @@ class TerminationsCfg:
     """What ends an episode besides its time: base contact always does."""
 
     tilt_limit: PositiveFloat | None = 1.0
-    """Angle of the base to the vertical [rad]; null for none, as in Isaac Lab. Our legs do not collide with the body, and
-    a robot on its side can hold its base off the ground: such episodes teach nothing, and last."""
+    """Angle of the base to the vertical [rad]; null for none, as in Isaac Lab. A robot on its side can hold its base
+    off the ground with its legs: such episodes teach nothing, and last."""
 
 
 @config
@@ -153,7 +153,7 @@ class EventsCfg:
     reset_velocity: NonNegativeFloat = 0.5
     """Episodes begin with each velocity of the base within plus and minus this [m/s, rad/s]."""
     reset_joint_scale: Range = (0.5, 1.5)
-    """Episodes begin with the default pose, each joint scaled by a factor from this range and kept within its limits."""
+    """Episodes begin in the default pose, each joint scaled by a factor from this range and kept within limits."""
     push_interval: tuple[PositiveFloat, PositiveFloat] | None = (10.0, 15.0)
     """Time between two pushes [s]; null for none."""
     push_velocity: NonNegativeFloat = 0.5

@@ -21,7 +21,7 @@ def uniform(n: int, low: Tensor, high: Tensor, generator: torch.Generator) -> Te
 
 
 def draw_targets(n: int, generator: torch.Generator, *, cfg: CommandsCfg, low: Tensor, high: Tensor) -> Tensor:
-    """Targets for `terms.resolve_command`, `[n, 6]`.
+    """Targets for `terms.resolve_command`, `[n, 5]`: standing robots are asked for a yaw rate of zero, and no heading.
 
     Args:
         n: How many.
@@ -30,11 +30,11 @@ def draw_targets(n: int, generator: torch.Generator, *, cfg: CommandsCfg, low: T
         low: Smallest x, y velocity, yaw rate, heading, and twice 0, `[6]`.
         high: The largest of them, and twice 1.
     """
-    targets = uniform(n, low, high, generator)
-    targets[:, 4] = targets[:, 4] < cfg.rel_heading_envs
-    targets[:, 5] = targets[:, 5] >= cfg.rel_standing_envs
-    targets[:, :3] *= targets[:, 5:]
-    return targets
+    draw = uniform(n, low, high, generator)
+    moves = draw[:, 5] >= cfg.rel_standing_envs
+    draw[:, 4] = (draw[:, 4] < cfg.rel_heading_envs) & moves
+    draw[:, :3] *= moves[:, None]
+    return draw[:, :5]
 
 
 def draw_initial_state(

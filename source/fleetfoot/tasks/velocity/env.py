@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -58,15 +58,14 @@ def _layout(robot: RobotDescription, model: mujoco.MjModel, sim: MujocoBatch) ->
     def indices(values: list[int]) -> Tensor:
         return torch.tensor(values, dtype=torch.int64, device=sim.device)
 
+    feet, thighs = ([f"{leg}_{part}" for leg in _LEGS] for part in ("FOOT", "thigh"))
     addresses = [model.joint(name).id for name in robot.joint_names]
     limits = [[joint.range[i] for joint in robot.joints] for i in range(2)]
     return Layout(
         joint_qpos=indices([int(model.jnt_qposadr[i]) for i in addresses]),
         joint_qvel=indices([int(model.jnt_dofadr[i]) for i in addresses]),
-        foot_found=indices([column(f"{leg}_FOOT_contact") for leg in _LEGS]),
-        foot_force_z=indices([column(f"{leg}_FOOT_contact", 3) for leg in _LEGS]),
-        thigh_found=indices([column(f"{leg}_thigh_contact") for leg in _LEGS]),
-        base_found=column("base_contact"),
+        found=indices([column(f"{name}_contact") for name in (*feet, *thighs, "base")]),
+        foot_force_z=indices([column(f"{foot}_contact", 3) for foot in feet]),
         default_joint_pos=torch.tensor(robot.default_joint_pos, device=sim.device),
         joint_limits=torch.tensor(limits, device=sim.device),
         forms=quadratic_forms(sim.device),
@@ -78,6 +77,7 @@ def _task(cfg: VelocityEnvCfg, robot: RobotDescription, layout: Layout, model: m
     num_joints = len(robot.joints)
     low, high = draws.initial_bounds(cfg.events, num_joints, device)
     step_dt = cfg.sim.dt * cfg.decimation
+    rewards = _rewards(cfg, step_dt)
     return Task(
         name=TASK_NAME,
         step_dt=step_dt,
@@ -91,10 +91,10 @@ def _task(cfg: VelocityEnvCfg, robot: RobotDescription, layout: Layout, model: m
             clip=cfg.actions.clip,
         ),
         observations=_observations(cfg, num_joints),
-        rewards=_rewards(cfg, step_dt),
+        rewards=rewards,
         reward_floor=cfg.rewards.floor,
         terminations=_terminations(cfg),
-        metrics=_metrics(cfg),
+        metrics=_metrics(rewards),
         command=_command(cfg, device),
         memory={"air_time": Memory(size=len(_LEGS), fn=partial(terms.air_time, step_dt=step_dt))},
         events=_events(cfg.events),
@@ -162,11 +162,11 @@ def _terminations(cfg: VelocityEnvCfg) -> tuple[TerminationTerm[RobotState], ...
     return (contact, TerminationTerm(name="tilt", fn=partial(terms.is_tilted, limit=limit)))
 
 
-def _metrics(cfg: VelocityEnvCfg) -> dict[str, Any]:
-    std = cfg.rewards.tracking_std
+def _metrics(rewards: tuple[RewardTerm[RobotState], ...]) -> dict[str, Callable[[RobotState], Tensor]]:
+    functions = {term.name: term.fn for term in rewards}
     return {
-        "Metrics/track_lin_vel": partial(terms.track_lin_vel_xy_exp, std=std),
-        "Metrics/track_ang_vel": partial(terms.track_ang_vel_z_exp, std=std),
+        "Metrics/track_lin_vel": functions["track_lin_vel_xy_exp"],
+        "Metrics/track_ang_vel": functions["track_ang_vel_z_exp"],
         "Metrics/error_vel_xy": terms.lin_vel_error,
         "Metrics/error_vel_yaw": terms.ang_vel_error,
     }

@@ -5,14 +5,13 @@ Axes: `n` environments, `J` joints in the robot's order, `F` feet, `T` thighs.
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
-from functools import cached_property
 from typing import final
 
 import torch
 from torch import Tensor
 
+from fleetfoot.envs.lazy import lazy
 from fleetfoot.envs.task import Frame
 
 __all__ = ["Layout", "RobotState", "rotation_matrix"]
@@ -65,14 +64,10 @@ class Layout:
     """Column in `qpos` of each joint, int64 `[J]`."""
     joint_qvel: Tensor
     """Column in `qvel` of each joint, int64 `[J]`."""
-    foot_found: Tensor
-    """Column in `sensordata` of each foot's number of contacts, int64 `[F]`."""
+    found: Tensor
+    """Column in `sensordata` of the number of contacts of each foot, each thigh and the base, int64 `[F + T + 1]`."""
     foot_force_z: Tensor
-    """Column in `sensordata` of the vertical force that each foot puts on the ground, int64 `[F]`; negative under load."""
-    thigh_found: Tensor
-    """Column in `sensordata` of each thigh's number of contacts, int64 `[T]`."""
-    base_found: int
-    """Column in `sensordata` of the base's number of contacts."""
+    """Column in `sensordata` of the vertical force of each foot on the ground, int64 `[F]`; negative under load."""
     default_joint_pos: Tensor
     """`[J]` [rad]"""
     joint_limits: Tensor
@@ -97,52 +92,55 @@ class RobotState:
         return RobotState(frame=frame, layout=layout, command=frame.command)
 
     def under(self, command: Tensor) -> RobotState:
-        """The same state under another command `[n, 3]`; what was computed is kept, as nothing depends on it."""
-        other = copy.copy(self)
-        object.__setattr__(other, "command", command)
+        """The same state under the next command `[n, 3]`, with all that was computed.
+
+        The errors remain those to the command of the step, which the policy acted on.
+        """
+        other = object.__new__(RobotState)
+        other.__dict__.update(self.__dict__, command=command)
         return other
 
-    @cached_property
+    @lazy
     def rotation(self) -> Tensor:
         """From the base's frame to the world's, `[n, 3, 3]`."""
         return rotation_matrix(self.frame.sim.qpos[:, 3:7], self.layout.forms)
 
-    @cached_property
+    @lazy
     def root_lin_vel_b(self) -> Tensor:
         """Velocity of the base in its own frame, R^T v, `[n, 3]` [m/s]."""
-        return (self.rotation * self.frame.sim.qvel[:, :3, None]).sum(dim=1)
+        return torch.bmm(self.frame.sim.qvel[:, None, :3], self.rotation).squeeze(1)
 
-    @cached_property
+    @lazy
     def root_ang_vel_b(self) -> Tensor:
         """Angular velocity of the base in its own frame, `[n, 3]` [rad/s]."""
         return self.frame.sim.qvel[:, 3:6]
 
-    @cached_property
+    @lazy
     def projected_gravity_b(self) -> Tensor:
         """Direction of gravity in the base's frame, R^T (0, 0, -1), `[n, 3]`."""
         return self.rotation[:, 2].neg()
 
-    @cached_property
+    @lazy
     def heading(self) -> Tensor:
         """Angle of the base's x axis about the vertical, `[n]` [rad]."""
         return torch.atan2(self.rotation[:, 1, 0], self.rotation[:, 0, 0])
 
-    @cached_property
+    @lazy
     def joint_pos(self) -> Tensor:
         """Joint positions relative to the default pose, `[n, J]` [rad]."""
         return self.absolute_joint_pos - self.layout.default_joint_pos
 
-    @cached_property
+    @lazy
     def absolute_joint_pos(self) -> Tensor:
         """Joint positions, `[n, J]` [rad]."""
         return self.frame.sim.qpos.index_select(1, self.layout.joint_qpos)
 
-    @cached_property
+    @lazy
     def joint_vel(self) -> Tensor:
-        """`[n, J]` [rad/s]"""
+        """Joint velocities, `[n, J]` [rad/s]."""
         return self.frame.sim.qvel.index_select(1, self.layout.joint_qvel)
 
-    @cached_property
+    @lazy
     def joint_acc(self) -> Tensor:
         """In the last physics step, `[n, J]` [rad/s^2]."""
         return self.frame.sim.qacc[:, 6:]  # in the simulator's order: only sums over the joints are taken of it
@@ -154,45 +152,50 @@ class RobotState:
 
     @property
     def actions(self) -> Tensor:
-        """`[n, J]`"""
+        """Actions of the step, `[n, J]`."""
         return self.frame.actions
 
     @property
     def previous_actions(self) -> Tensor:
-        """`[n, J]`"""
+        """Actions of the step before, `[n, J]`."""
         return self.frame.previous_actions
 
-    @cached_property
+    @lazy
+    def contacts(self) -> Tensor:
+        """Whether each foot, each thigh and the base touch something, bool `[n, F + T + 1]`."""
+        return self.frame.sim.sensordata.index_select(1, self.layout.found) > 0
+
+    @lazy
     def foot_contact(self) -> Tensor:
         """Whether each foot touches something, bool `[n, F]`."""
-        return self.frame.sim.sensordata.index_select(1, self.layout.foot_found) > 0
+        return self.contacts[:, : len(self.layout.foot_force_z)]
 
-    @cached_property
-    def foot_load(self) -> Tensor:
-        """Vertical force that the ground puts on each foot, `[n, F]` [N]."""
-        return self.frame.sim.sensordata.index_select(1, self.layout.foot_force_z).neg()
-
-    @cached_property
+    @property
     def thigh_contact(self) -> Tensor:
         """Whether each thigh touches something, bool `[n, T]`."""
-        return self.frame.sim.sensordata.index_select(1, self.layout.thigh_found) > 0
+        return self.contacts[:, len(self.layout.foot_force_z) : -1]
 
     @property
     def base_contact(self) -> Tensor:
         """Whether the base touches something, bool `[n]`."""
-        return self.frame.sim.sensordata[:, self.layout.base_found] > 0
+        return self.contacts[:, -1]
+
+    @lazy
+    def foot_load(self) -> Tensor:
+        """Vertical force that the ground puts on each foot, `[n, F]` [N]."""
+        return self.frame.sim.sensordata.index_select(1, self.layout.foot_force_z).neg()
 
     @property
     def previous_air_time(self) -> Tensor:
         """How long each foot had been in the air after the step before, `[n, F]` [s]."""
         return self.frame.memory["air_time"]
 
-    @cached_property
+    @lazy
     def lin_vel_error_squared(self) -> Tensor:
-        """Squared distance of the horizontal velocity to the command, `[n]` [m^2/s^2]. Read it under one command only."""
+        """Squared distance of the horizontal velocity to the command of the step, `[n]` [m^2/s^2]."""
         return (self.frame.command[:, :2] - self.root_lin_vel_b[:, :2]).square_().sum(dim=1)
 
-    @cached_property
+    @lazy
     def yaw_rate_error(self) -> Tensor:
-        """Commanded less actual yaw rate, `[n]` [rad/s]. Of the command of the step, as the policy saw it."""
+        """Yaw rate of the step's command less the actual one, `[n]` [rad/s]."""
         return self.frame.command[:, 2] - self.root_ang_vel_b[:, 2]

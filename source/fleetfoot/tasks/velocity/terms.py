@@ -122,16 +122,14 @@ def resolve_command(
 
     Args:
         state: The robots.
-        targets: x and y velocity [m/s], yaw rate [rad/s], heading [rad], whether the heading counts, and whether the
-            robot is to move at all, `[n, 6]`.
+        targets: x and y velocity [m/s], yaw rate [rad/s], heading [rad], and whether the heading counts, `[n, 5]`.
         stiffness: Yaw rate per heading error [1/s].
         yaw_rate_range: Lowest and highest yaw rate that a heading asks for [rad/s].
 
     Returns:
         x, y [m/s], yaw rate [rad/s], `[n, 3]`.
     """
-    error = torch.remainder(targets[:, 3] - state.heading + math.pi, 2.0 * math.pi).sub_(math.pi)
+    error = (targets[:, 3] - state.heading).add_(math.pi).remainder_(2.0 * math.pi).sub_(math.pi)
     turn = error.mul_(stiffness).clamp_(*yaw_rate_range)
-    command = targets[:, :3].clone()
-    command[:, 2] = torch.where(targets[:, 4] > 0, turn * targets[:, 5], command[:, 2])
-    return command
+    yaw_rate = torch.where(targets[:, 4] > 0, turn, targets[:, 2])
+    return torch.cat((targets[:, :2], yaw_rate[:, None]), dim=1)
