@@ -1,0 +1,171 @@
+"""The environment over a simulator, on the cartpole: it has no memory to hide mistakes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import mujoco
+import pytest
+import torch
+from torch import Tensor
+
+from fleetfoot.core.check import check_vec_env
+from fleetfoot.envs.task import Command, Frame, IntervalEvent, Memory, ObsTerm, Task
+from fleetfoot.envs.task_env import TaskEnv
+from fleetfoot.errors import ContractError
+from fleetfoot.sim.batch import MujocoBatch
+from fleetfoot.sim.simulator import Simulator
+from fleetfoot.tasks.cartpole import CartpoleEnvCfg, CartpoleState, make_task
+
+
+def make(num_envs: int = 4, **changes: Any) -> TaskEnv[CartpoleState]:
+    task = replace(make_task(CartpoleEnvCfg(), "cpu"), **changes)
+    return over_mujoco(task, num_envs)
+
+
+def over_mujoco(task: Task[Any], num_envs: int) -> TaskEnv[Any]:
+    return TaskEnv(task, MujocoBatch(mujoco.MjModel.from_xml_string(task.scene), num_envs, num_threads=1), seed=0)
+
+
+def test_keeps_the_contract() -> None:
+    check_vec_env(make(8))
+
+
+@pytest.mark.parametrize(
+    ("actions", "clause"),
+    [
+        (torch.zeros(4, 2), "shape"),
+        (torch.zeros(5, 1), "shape"),
+        (torch.zeros(4, 1, dtype=torch.int64), "dtype"),
+        (torch.zeros(4, 1, device="meta"), "device"),
+    ],
+)
+def test_wrong_actions_are_refused_before_anything_moves(actions: Tensor, clause: str) -> None:
+    env = make()
+    before = env.state_dict()["sim"]["rows"]
+    with pytest.raises(ContractError, match=clause):
+        env.step(actions)
+    assert torch.equal(env.state_dict()["sim"]["rows"], before)
+
+
+def test_no_final_observations_while_no_episode_ends() -> None:
+    assert make().step(torch.zeros(4, 1)).final_obs is None
+
+
+def test_final_observations_are_those_before_the_reset() -> None:
+    env = make()
+    env.episode_length[2] = env.max_episode_length - 1
+    result = env.step(torch.zeros(4, 1))
+    assert result.truncated.tolist() == [False, False, True, False]
+    assert not result.terminated.any()
+    assert result.final_obs is not None
+    same = (result.final_obs["policy"] == result.obs["policy"]).all(dim=1)
+    assert same.tolist() == [True, True, False, True]
+    assert env.episode_length.tolist() == [1, 1, 0, 1]
+    assert float(result.metrics["Episode_Termination/time_out"]) == 1.0
+    assert "Episode_Reward/alive" in result.metrics
+
+
+def test_leaving_the_rail_terminates_even_at_the_time_limit() -> None:
+    env = make()
+    env.episode_length[0] = env.max_episode_length - 1
+    env.sim.write_state(torch.tensor([0]), torch.tensor([[3.5, 0.0]]), torch.zeros(1, 2))
+    result = env.step(torch.zeros(4, 1))
+    assert result.terminated.tolist() == [True, False, False, False]
+    assert not result.truncated.any()
+    assert float(result.metrics["Episode_Termination/cart_out_of_bounds"]) == 1.0
+
+
+def test_an_action_that_is_no_number_ends_only_its_episode() -> None:
+    env = make()
+    result = env.step(torch.tensor([[0.0], [torch.nan], [0.0], [0.0]]))
+    assert result.terminated.tolist() == [False, True, False, False]
+    assert float(result.metrics["Sim/failures"]) == 1.0
+    assert float(result.reward[1]) == 0.0
+    assert result.reward.isfinite().all()
+    assert result.final_obs is not None
+    assert result.final_obs["policy"].isfinite().all()
+    assert result.obs["policy"].isfinite().all()
+
+
+def test_actions_are_clipped_before_they_are_scaled() -> None:
+    actions = replace(make_task(CartpoleEnvCfg(), "cpu").actions, clip=0.5, offset=(1.0,))
+    env = make(actions=actions)
+    env.step(torch.tensor([[2.0], [-2.0], [0.25], [0.0]]))
+    torch.testing.assert_close(env.sim.state.actuator_force[:, 0], torch.tensor([51.0, -49.0, 26.0, 1.0]))
+    assert env.action_spec.high == (0.5,)
+
+
+def test_memory_is_carried_on_and_forgotten_at_a_reset() -> None:
+    # The view is the frame itself: what is remembered counts steps.
+    task: Task[Frame] = replace(
+        make_task(CartpoleEnvCfg(), "cpu"),
+        view=lambda frame: frame,
+        rewards=(),
+        terminations=(),
+        metrics={"Metrics/zero": lambda frame: frame.actions[:, 0]},
+        memory={"steps": Memory(size=1, fn=lambda frame: frame.memory["steps"] + 1.0)},
+        observations={"policy": (ObsTerm(name="steps", fn=lambda frame: frame.memory["steps"], size=1),)},
+    )  # type: ignore[assignment]
+    env = over_mujoco(task, 2)
+    seen = []
+    for _ in range(3):
+        seen.append(env.step(torch.zeros(2, 1)).obs["policy"][0, 0].item())
+    env.episode_length[0] = env.max_episode_length - 1
+    env.step(torch.zeros(2, 1))
+    last = env.step(torch.zeros(2, 1)).obs["policy"][:, 0].tolist()
+    assert seen == [0.0, 1.0, 2.0]
+    assert last == [0.0, 4.0]
+
+
+def test_the_reward_is_judged_by_the_command_that_was_seen() -> None:
+    count = iter(range(100))
+
+    def sample(n: int, generator: torch.Generator) -> Tensor:
+        return torch.full((n, 1), float(next(count)))
+
+    task: Task[Frame] = replace(
+        make_task(CartpoleEnvCfg(), "cpu"),
+        view=lambda frame: frame,
+        rewards=(),
+        terminations=(),
+        metrics={"Metrics/command": lambda frame: frame.command[:, 0]},
+        command=Command(
+            size=1,
+            interval_s=(1 / 60, 1 / 60),
+            sample=sample,
+            resolve=lambda frame, targets: targets.clone(),
+            rebind=lambda frame, command: replace(frame, command=command),
+        ),
+        observations={"policy": (ObsTerm(name="command", fn=lambda frame: frame.command, size=1),)},
+    )  # type: ignore[assignment]
+    env = over_mujoco(task, 2)
+    seen = env.reset()["policy"][0, 0].item()
+    for _ in range(3):
+        result = env.step(torch.zeros(2, 1))
+        assert float(result.metrics["Metrics/command"]) == seen
+        assert result.obs["policy"][0, 0].item() == seen + 1
+        seen += 1
+
+
+def test_events_happen_in_every_environment_after_their_interval() -> None:
+    happened: list[tuple[int, list[int]]] = []
+    env = make(events=())
+
+    def note(sim: Simulator, ids: Tensor, generator: torch.Generator) -> None:
+        happened.append((len(happened), ids.tolist()))
+
+    env = make(events=(IntervalEvent(name="note", interval_s=(0.05, 0.05), apply=note),))
+    for _ in range(7):
+        env.step(torch.zeros(4, 1))
+    assert happened == [(0, [0, 1, 2, 3]), (1, [0, 1, 2, 3])]  # 0.05 s are three steps
+
+
+def test_snapshot_is_a_copy() -> None:
+    env = make()
+    shot = env.snapshot(1)
+    before = shot["qpos"].copy()
+    env.step(torch.ones(4, 1))
+    assert (shot["qpos"] == before).all()
+    assert shot["command"].shape == (0,)
