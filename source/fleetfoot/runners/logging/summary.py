@@ -70,7 +70,7 @@ def summary_lines(summary: RunSummary, *, width: int = 80, glyphs: Glyphs = UNIC
     if math.isfinite(summary.final_reward):
         reward = dot.join([compact(summary.final_reward), f"best {compact(summary.best_reward)}"])
         lines.append(_line("reward", reward))
-    lines += [_line(name, compact(value)) for name, value in summary.metrics.items()]
+    lines += [_line(name.replace("_", " "), compact(value)) for name, value in summary.metrics.items()]
     lines.append(_line("folder", shorten_path(str(summary.folder), width - _LABEL - 2, glyphs.ellipsis), "cyan"))
     for name, path in summary.files.items():
         shown = shorten_path(_below(path, summary.folder), width - _LABEL - 2, glyphs.ellipsis)

@@ -184,6 +184,7 @@ def _outcome(view: View, width: int, glyphs: Glyphs) -> list[Line]:
             tail = _gauge(value, _tail(width), glyphs) if gauged else _spark(view, tag, width, glyphs)
             rows.append(_row(name, value, tail, width, glyphs))
     ends = section(scalars, "Episode_Termination")
+    ends = {name: share for name, share in sorted(ends.items(), key=lambda end: -end[1]) if share >= 0.005}
     if ends:
         shares = f" {glyphs.dot} ".join(f"{_words(name)} {share:.0%}" for name, share in ends.items())
         rows.append([(f" {shorten('ends: ' + shares, width - 2, glyphs.ellipsis)}", "dim")])
