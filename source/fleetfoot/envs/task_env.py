@@ -104,13 +104,21 @@ class TaskEnv(Generic[S]):
                 metrics=metrics,
             )
 
+    @property
+    def model_xml(self) -> str:
+        """MJCF of one environment to film with."""
+        return self.task.scene
+
     def close(self) -> None:
         """See `VecEnv.close`."""
         self.sim.close()
 
     def snapshot(self, index: int) -> dict[str, Any]:
-        """What a film needs of one environment, as numpy arrays: `qpos`, `qvel`, `time` [s] and `command` `[C]`."""
-        return {**self.sim.snapshot(index), "command": self._command[index].numpy(force=True).copy()}
+        """What a film needs of one environment, as numpy: `qpos`, `qvel`, `time` [s]; `command` `[C]` if there is one."""
+        shot = self.sim.snapshot(index)
+        if self.task.command is not None:
+            shot["command"] = self._command[index].numpy(force=True).copy()
+        return shot
 
     def state_dict(self) -> dict[str, Any]:
         """See `StatefulEnv.state_dict`."""

@@ -193,7 +193,7 @@ def ppo() -> OnPolicyRunnerCfg:
     return OnPolicyRunnerCfg(
         experiment_name="cartpole",
         num_steps_per_env=16,
-        max_iterations=150,
+        max_iterations=60,
         obs_groups=ObsGroupsCfg(actor=("policy",), critic=("policy",)),
         algorithm=PpoCfg(entropy_coef=0.005, schedule=AdaptiveKlCfg(desired_kl=0.01)),
         actor=ActorCfg(network=network, distribution=GaussianCfg(init_std=1.0)),
