@@ -1,6 +1,6 @@
 """Measure a trained policy.
 
-    evaluate.py --task Anymal-Flat [--checkpoint latest|best|PATH]
+evaluate.py --task Anymal-Flat [--checkpoint latest|best|PATH]
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Write a trained policy for the robot.
 
-    export.py --task Anymal-Flat [--output DIR]
+export.py --task Anymal-Flat [--output DIR]
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Show a trained policy.
 
-    play.py --task Anymal-Flat [--checkpoint latest|best|PATH] [--video]
+play.py --task Anymal-Flat [--checkpoint latest|best|PATH] [--video]
 """
 
 import sys

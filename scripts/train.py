@@ -1,6 +1,6 @@
 """Train a policy.
 
-    train.py --task Anymal-Flat [--num_envs N] [env.PATH=VALUE agent.PATH=VALUE ...]
+train.py --task Anymal-Flat [--num_envs N] [env.PATH=VALUE agent.PATH=VALUE ...]
 """
 
 import sys

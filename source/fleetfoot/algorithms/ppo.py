@@ -17,6 +17,7 @@ from fleetfoot.algorithms.losses import clip_fraction, surrogate_loss, value_los
 from fleetfoot.algorithms.returns import compute_gae, normalize_advantages, successor_values
 from fleetfoot.algorithms.schedules import adapt_learning_rate
 from fleetfoot.core.seeding import make_generator
+from fleetfoot.core.threads import Pair
 from fleetfoot.core.vec_env import Observations, StepResult
 from fleetfoot.models.actor_critic import Actor, Critic
 from fleetfoot.storage.rollout import Batch, RolloutBuffer, shuffled_mini_batches
@@ -25,10 +26,10 @@ __all__ = ["Ppo"]
 
 _MINI_BATCH_TAGS = (
     "Loss/surrogate",
-    "Loss/value",
     "Loss/entropy",
     "Policy/kl",
     "Policy/clip_fraction",
+    "Loss/value",
     "Grad/actor_norm",
     "Grad/critic_norm",
     "NonFinite/gradient",
@@ -57,6 +58,7 @@ class Ppo:
         self.learning_rate = torch.tensor(cfg.learning_rate, device=device)
         parameters = [p for p in (*actor.parameters(), *critic.parameters()) if p.requires_grad]
         self.optimizer = torch.optim.Adam(parameters, lr=self.learning_rate, fused=True)
+        self._both = Pair(device)
 
     @torch.no_grad()
     def act(self, obs: Observations) -> Tensor:
@@ -112,35 +114,39 @@ class Ppo:
 
     def _learn(self, batch: Batch) -> Tensor:
         """One gradient step; returns its metrics, in the order of `_MINI_BATCH_TAGS`."""
-        loss, metrics = self._loss(batch)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.learning_rate.copy_(adapt_learning_rate(self.cfg.schedule, self.learning_rate, metrics[3]))
+        # The networks share no parameter, so each has a loss, and a core, of its own.
+        policy, value = self._both(lambda: self._learn_policy(batch), lambda: self._learn_value(batch))
+        self.learning_rate.copy_(adapt_learning_rate(self.cfg.schedule, self.learning_rate, policy[2]))
         norms = torch.stack([_clip_gradient(net, self.cfg.max_grad_norm) for net in (self.actor, self.critic)])
         # A step with a NaN or infinite gradient is left out on the device, by the fused optimiser itself.
         skipped = 1.0 - norms.isfinite().all().to(norms.dtype)
         self.optimizer.found_inf = skipped  # pyright: ignore[reportAttributeAccessIssue] (torch.amp's own protocol)
         self.optimizer.step()
-        return torch.cat((metrics, norms, skipped[None]))
+        return torch.cat((policy, value, norms, skipped[None]))
 
-    def _loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """`surrogate + c_v value - c_e entropy`, and the first five of `_MINI_BATCH_TAGS`."""
+    def _learn_policy(self, batch: Batch) -> Tensor:
+        """Gradient of `surrogate - c_e entropy`; returns (surrogate, entropy, KL, clip fraction)."""
         cfg = self.cfg
         distribution, _ = self.actor(batch.obs)
-        values, _ = self.critic(batch.obs)
         advantages = batch.advantages
         if cfg.normalize_advantage_per_mini_batch:
             advantages = normalize_advantages(advantages)
         ratio = (distribution.log_prob(batch.actions) - batch.log_probs).exp()
         surrogate = surrogate_loss(ratio, advantages, cfg.clip_param)
-        value_clip = cfg.clip_param if cfg.use_clipped_value_loss else None
-        value = value_loss(values, batch.returns, batch.values, value_clip)
         entropy = distribution.entropy().mean()
-        loss = surrogate + cfg.value_loss_coef * value - cfg.entropy_coef * entropy
+        (surrogate - cfg.entropy_coef * entropy).backward()
         with torch.no_grad():
             kl = batch.distribution.kl(distribution).mean()
-            metrics = torch.stack((surrogate, value, entropy, kl, clip_fraction(ratio, cfg.clip_param)))
-        return loss, metrics
+            return torch.stack((surrogate, entropy, kl, clip_fraction(ratio, cfg.clip_param)))
+
+    def _learn_value(self, batch: Batch) -> Tensor:
+        """Gradient of `c_v value`; returns (value,)."""
+        values, _ = self.critic(batch.obs)
+        clip = self.cfg.clip_param if self.cfg.use_clipped_value_loss else None
+        loss = value_loss(values, batch.returns, batch.values, clip)
+        (self.cfg.value_loss_coef * loss).backward()
+        return loss.detach()[None]
 
     def _count_non_finite(self) -> dict[str, Tensor]:
         """How many numbers of the rollout are NaN or infinite, by what they are."""

@@ -62,7 +62,7 @@ def has_display() -> bool:
 
 def _show(env: VecEnv, policy: InferencePolicy, num_steps: int) -> None:
     """Follow the first robot in MuJoCo's own viewer, in real time, until the window is closed."""
-    from fleetfoot.sim.viewer import Viewer
+    from fleetfoot.envs.viewer import Viewer
 
     obs = env.reset()
     with Viewer(env) as viewer:

@@ -22,7 +22,7 @@ from fleetfoot.errors import ContractError, OutputError
 from fleetfoot.sim.recording import Recording
 from fleetfoot.sim.studio import RenderJob, Studio
 
-__all__ = ["FilmedEnv", "VideoRecorder", "film", "record_clip"]
+__all__ = ["FilmedEnv", "VideoRecorder", "film", "record_clip", "require_filmed"]
 
 _FRAME_S: Final = 0.04  # 25 frames per second: every second control step of a legged robot
 _PATIENCE_S: Final = 600.0
@@ -68,7 +68,7 @@ class VideoRecorder:
         size: tuple[int, int] = (640, 480),
         report: Callable[[str], None] | None = None,
     ) -> None:
-        self._env, self._filmed = env, _require_filmed(env)
+        self._env, self._filmed = env, require_filmed(env)
         self.num_envs, self.device, self.step_dt = env.num_envs, env.device, env.step_dt
         self.max_episode_length = env.max_episode_length
         self.observation_spec, self.action_spec = env.observation_spec, env.action_spec
@@ -93,7 +93,6 @@ class VideoRecorder:
     def episode_length(self) -> Tensor:
         """Control steps since the last reset, int64 `[N]`."""
         return self._env.episode_length
-
 
     def snapshot(self, index: int) -> Mapping[str, NDArray[Any]]:
         """One environment as it is now."""
@@ -153,7 +152,7 @@ def record_clip(
     Raises:
         ContractError: The environment cannot be filmed.
     """
-    filmed = _require_filmed(env)
+    filmed = require_filmed(env)
     film_roll = _Film(env.step_dt, size)
     current = env.reset() if obs is None else obs
     with torch.inference_mode():
@@ -194,7 +193,7 @@ def film(
     return path
 
 
-def _require_filmed(env: VecEnv) -> FilmedEnv:
+def require_filmed(env: VecEnv) -> FilmedEnv:
     if not isinstance(env, FilmedEnv):
         raise ContractError(
             f"video of {type(env).__name__}",

@@ -1,0 +1,49 @@
+"""Two independent pieces of tensor work at once.
+
+The networks here are small: split over two cores, one matrix product waits longer than it computes. Two products side by
+side, one core each, do not. PyTorch releases the interpreter lock while it computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar, final
+
+import torch
+
+__all__ = ["Pair"]
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+@final
+class Pair:
+    """Runs two functions and returns both results; on a CPU with two threads or more at the same time.
+
+    On an accelerator they run one after the other: they only enqueue work there.
+
+    Args:
+        device: Where the tensors of the work live.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        is_parallel = device.type == "cpu" and torch.get_num_threads() > 1
+        self._threads = torch.get_num_threads()
+        self._pool = ThreadPoolExecutor(1, "fleetfoot", initializer=self._limit) if is_parallel else None
+
+    def __call__(self, first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
+        """The results of both; an error of either is raised."""
+        if self._pool is None:
+            return first(), second()
+        future = self._pool.submit(second)
+        torch.set_num_threads(max(1, self._threads // 2))
+        try:
+            result = first()
+        finally:
+            torch.set_num_threads(self._threads)
+        return result, future.result()
+
+    def _limit(self) -> None:
+        torch.set_num_threads(max(1, self._threads // 2))
