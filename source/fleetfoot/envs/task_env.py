@@ -23,6 +23,7 @@ from fleetfoot.envs.observations import ObservationGroups
 from fleetfoot.envs.rewards import RewardSum
 from fleetfoot.envs.task import Frame, Task
 from fleetfoot.envs.timers import IntervalTimer
+from fleetfoot.errors import ContractError
 from fleetfoot.sim.simulator import SimState, Simulator
 
 __all__ = ["TaskEnv"]
@@ -114,7 +115,7 @@ class TaskEnv(Generic[S]):
         self.sim.close()
 
     def snapshot(self, index: int) -> dict[str, Any]:
-        """What a film needs of one environment, as numpy: `qpos`, `qvel`, `time` [s]; `command` `[C]` if there is one."""
+        """What a film needs of one environment: `qpos`, `qvel`, `time` [s], and `command` `[C]` if there is one."""
         shot = self.sim.snapshot(index)
         if self.task.command is not None:
             shot["command"] = self._command[index].numpy(force=True).copy()
@@ -139,21 +140,29 @@ class TaskEnv(Generic[S]):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> Observations:
-        """See `StatefulEnv.load_state_dict`. The observations are those that were handed out, noise included."""
+        """See `StatefulEnv.load_state_dict`. The observations are those that were handed out, noise included.
+
+        Raises:
+            ContractError: The state is that of another number of environments.
+        """
+        saved = len(state["episode_length"])
+        if saved != self.num_envs:
+            fix = f"Make {saved} environments, or begin new episodes."
+            raise ContractError("load_state_dict", got=f"{saved} environments", expected=f"{self.num_envs}", fix=fix)
         self.sim.load_state_dict(state["sim"])
-        self._generator.set_state(state["generator"])
+        self._generator.set_state(state["generator"].cpu())
         self._num_steps = state["num_steps"]
         self.episode_length.copy_(state["episode_length"])
-        self._actions = state["actions"].clone()
-        self._targets = state["targets"].clone()
-        self._command = state["command"].clone()
-        self._memory = {name: value.clone() for name, value in state["memory"].items()}
-        self._constants = {name: value.clone() for name, value in state["constants"].items()}
+        self._actions = self._own(state["actions"])
+        self._targets = self._own(state["targets"])
+        self._command = self._own(state["command"])
+        self._memory, self._constants, self._obs = (
+            {name: self._own(value) for name, value in state[key].items()} for key in ("memory", "constants", "obs")
+        )
         self._command_timer.load_state_dict(state["command_timer"])
         for name, timer in self._event_timers.items():
             timer.load_state_dict(state["event_timers"][name])
         self._rewards.sums.copy_(state["reward_sums"])
-        self._obs = {name: value.clone() for name, value in state["obs"].items()}
         return dict(self._obs)
 
     def policy_contract(self) -> dict[str, Any]:
@@ -172,6 +181,9 @@ class TaskEnv(Generic[S]):
             },
             "observations": self._observe.describe(),
         }
+
+    def _own(self, value: Tensor) -> Tensor:
+        return value.to(self.device, copy=True)
 
     def _timer(self, interval_s: tuple[float, float]) -> IntervalTimer:
         return IntervalTimer(self.num_envs, interval_s, self.step_dt, self.device)

@@ -162,6 +162,11 @@ def test_events_happen_in_every_environment_after_their_interval() -> None:
     assert happened == [[0, 1, 2, 3], [0, 1, 2, 3]]  # 0.05 s are three steps
 
 
+def test_a_state_of_another_number_of_environments_is_refused() -> None:
+    with pytest.raises(ContractError, match="got 2 environments; expected 4"):
+        make(4).load_state_dict(make(2).state_dict())
+
+
 def test_snapshot_is_a_copy() -> None:
     env = make()
     shot = env.snapshot(1)
