@@ -82,6 +82,7 @@ class WandbWriter:
             if videos:
                 run.log(videos)
             run.finish(exit_code=_EXIT_CODES[status])
+            _import_wandb().teardown()  # `finish` returns before an offline run is on the disk; this waits
 
     def _open(self, wandb: Any, arguments: dict[str, Any]) -> Any:
         mode, reason = _mode(wandb)
