@@ -85,16 +85,17 @@ def apply_overrides(cfg: C, overrides: Mapping[str, str], *, where: str) -> C:
 
     Args:
         cfg: The config to start from.
-        overrides: Dotted path below `cfg` to the value as typed, read as YAML (`3e-4`, `[256, 128]`, `true`, `null`).
+        overrides: Dotted path below `cfg` to the value as typed, read as YAML (`3e-4`, `[256, 128]`, `true`, `null`); the
+            value of a field that holds text is that text, even if it looks like a number. Their order does not matter.
         where: The name of `cfg` on the command line, as `agent`.
 
     Raises:
         ConfigError: The path does not exist (the nearest one is offered), or the value does not fit its field.
     """
-    data = TypeAdapter(type(cfg)).dump_python(cfg)
-    for path, text in overrides.items():
-        _set(cfg, data, path.split("."), _parse(text), where)
-    return decode(type(cfg), data, where=where)
+    kinds = sorted((path for path in overrides if path.endswith(".kind")), key=lambda path: path.count("."))
+    for path in kinds:  # first, and the outermost first: they decide which fields there are
+        cfg = _replace(cfg, {path: overrides[path]}, where)
+    return _replace(cfg, {path: text for path, text in overrides.items() if path not in kinds}, where)
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -113,34 +114,46 @@ def field_options(hint: Any) -> list[type]:
     return [hint] if isinstance(hint, type) and dataclasses.is_dataclass(hint) else []
 
 
-def _parse(text: str) -> Any:
+def _replace(cfg: C, overrides: Mapping[str, str], where: str) -> C:
+    data = TypeAdapter(type(cfg)).dump_python(cfg)
+    for path, text in overrides.items():
+        _set(cfg, data, path.split("."), text, where)
+    return decode(type(cfg), data, where=where)
+
+
+def _parse(text: str, hint: Any) -> Any:
+    """What was typed, as YAML reads it, or as it stands where text is wanted."""
     try:
-        return yaml.safe_load(text)
+        value = yaml.safe_load(text)
     except yaml.YAMLError:
         return text
+    wants_text = (typing.get_args(hint)[0] if typing.get_origin(hint) is Annotated else hint) is str
+    return text if wants_text and not isinstance(value, str) else value
 
 
-def _set(node: Any, data: Any, path: list[str], value: Any, where: str) -> None:
+def _set(node: Any, data: Any, path: list[str], text: str, where: str) -> None:
     """Write one override into `data`, the dumped form of the config `node`."""
     name, rest = path[0], path[1:]
-    if dataclasses.is_dataclass(node):
-        known: Iterable[str] = [f.name for f in dataclasses.fields(node)]
-    elif isinstance(node, Mapping):
-        known = [*node, name] if not rest else list(node)
-    else:
+    if not isinstance(data, dict):
         raise ConfigError(where, got=f"a path below it ({name!r})", expected="no further path: it is a plain value")
+    if isinstance(node, Mapping):
+        known: Iterable[str] = [*node, name] if not rest else list(node)
+        hints: Mapping[str, Any] = {}
+    else:
+        known = [f.name for f in dataclasses.fields(node)]
+        hints = typing.get_type_hints(type(node), include_extras=True)
     if name not in known:
         raise ConfigError(
             f"{where}.{name}", got="an unknown field", expected=f"a field of {where}", fix=nearest(name, known)
         )
     if rest:
         child = node[name] if isinstance(node, Mapping) else getattr(node, name)
-        _set(child, data[name], rest, value, f"{where}.{name}")
-    elif name == "kind" and value != data["kind"]:
+        _set(child, data[name], rest, text, f"{where}.{name}")
+        return
+    value = _parse(text, hints.get(name))
+    if name == "kind" and name in hints and value != data["kind"]:
         data.clear()  # another member of the union starts from its own defaults
-        data["kind"] = value
-    else:
-        data[name] = value
+    data[name] = value
 
 
 def _explain(error: ValidationError, cls: type, where: str) -> ConfigError:
@@ -156,9 +169,17 @@ def _explain(error: ValidationError, cls: type, where: str) -> ConfigError:
         hints = [o for h in hints for o in field_options(typing.get_type_hints(h, include_extras=True).get(str(step)))]
     if problem["type"] == "unexpected_keyword_argument":
         return ConfigError(path, got="an unknown field", expected="a field of this config", fix="Check its spelling.")
+    if problem["type"] == "union_tag_invalid":
+        tag, tags = problem["ctx"]["tag"], problem["ctx"]["expected_tags"]
+        return ConfigError(
+            f"{path}.kind",
+            got=repr(tag),
+            expected=f"one of {tags}",
+            fix=nearest(tag, tags.replace("'", "").split(", ")),
+        )
     got = json.dumps(problem["input"], default=str) if problem["type"] != "missing" else "nothing"
     expected = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    return ConfigError(path, got=got, expected=expected)
+    return ConfigError(path, got=got, expected=expected.replace("String should match pattern", "text of the form"))
 
 
 def _kind_of(cls: type) -> object:
