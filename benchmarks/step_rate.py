@@ -44,6 +44,7 @@ def measure(num_envs: int, repetitions: int, seconds: float, action_std: float) 
     """One line of the table."""
     env, physics = (_make(num_envs) for _ in range(2))
     assert isinstance(physics.sim, MujocoBatch)
+    env.episode_length.copy_(torch.randint(env.max_episode_length, (num_envs,)))  # so that episodes end all the time
     mapping = env.task.actions
     actions = action_std * torch.randn(64, num_envs, env.action_spec.size)
     targets = torch.tensor(mapping.offset) + torch.tensor(mapping.scale) * actions
