@@ -33,8 +33,6 @@ def check_vec_env(env: VecEnv, *, num_steps: int = 64, seed: int = 0) -> None:
     _check_observations(env, env.reset(seed), "reset")
     _check_bad_actions(env)
     history = _roll_out(env, actions, seed)
-    for result in history:
-        _check_result(env, result)
     _check_some_episode_ended(history)
     _check_same_seed_same_steps(env, actions, seed, history)
     if isinstance(env, StatefulEnv):
@@ -94,7 +92,9 @@ def _check_result(env: VecEnv, result: StepResult) -> None:
     else:
         _require(not ended, "step().final_obs", "None", "the observations before the reset, where an episode ended")
     for tag, value in result.metrics.items():
-        _require(value.ndim == 0, f"step().metrics[{tag!r}].shape", tuple(value.shape), "a scalar tensor []")
+        where = f"step().metrics[{tag!r}]"
+        _require(isinstance(value, Tensor), where, type(value).__name__, "a scalar tensor []")
+        _require(value.ndim == 0, f"{where}.shape", tuple(value.shape), "a scalar tensor []")
 
 
 def _check_observations(env: VecEnv, obs: Observations, where: str) -> None:
@@ -147,18 +147,24 @@ def _roll_out(env: VecEnv, actions: Tensor, seed: int) -> list[StepResult]:
     stagger = torch.arange(env.num_envs, device=env.device) % (len(actions) // 2 or 1)
     env.episode_length.copy_((env.max_episode_length - 1 - stagger).clamp(min=0))
     history: list[StepResult] = []
-    previous: tuple[StepResult, dict[str, Tensor]] | None = None
+    copies: dict[str, Tensor] = {}
     for action in actions:
         result = env.step(action)
-        if previous is not None:
-            for group, copy in previous[1].items():
-                kept = torch.equal(previous[0].obs[group], copy)
-                _require(
-                    kept, f"step().obs[{group!r}]", "overwritten by the next step", "tensors that stay as they are"
-                )
-        previous = (result, {group: value.clone() for group, value in result.obs.items()})
+        for where, value in (_tensors(history[-1]) if history else {}).items():
+            kept = torch.equal(value, copies[where])
+            _require(kept, where, "overwritten by the next step", "tensors that stay as they are")
+        _check_result(env, result)
+        copies = {where: value.clone() for where, value in _tensors(result).items()}
         history.append(result)
     return history
+
+
+def _tensors(result: StepResult) -> dict[str, Tensor]:
+    """Everything that a step handed out, by where it stands."""
+    groups = {"obs": result.obs, "final_obs": result.final_obs or {}, "metrics": result.metrics}
+    found = {f"step().{name}[{key!r}]": value for name, group in groups.items() for key, value in group.items()}
+    plain = {"reward": result.reward, "terminated": result.terminated, "truncated": result.truncated}
+    return found | {f"step().{name}": value for name, value in plain.items()}
 
 
 def _random_actions(env: VecEnv, num_steps: int, seed: int) -> Tensor:

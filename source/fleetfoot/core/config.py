@@ -85,8 +85,8 @@ def apply_overrides(cfg: C, overrides: Mapping[str, str], *, where: str) -> C:
 
     Args:
         cfg: The config to start from.
-        overrides: Dotted path below `cfg` to the value as typed, read as YAML (`3e-4`, `[256, 128]`, `true`, `null`); the
-            value of a field that holds text is that text, even if it looks like a number. Their order does not matter.
+        overrides: Dotted path below `cfg` to the value as typed, read as YAML (`3e-4`, `[256, 128]`, `true`, `null`).
+            Where a field holds text, it is the text as typed, even if it looks like a number. Order does not matter.
         where: The name of `cfg` on the command line, as `agent`.
 
     Raises:
