@@ -27,9 +27,10 @@ def file_writers(
         beside: More writers, as the console.
         report: Is told when a writer fails and is dropped; by default a warning.
     """
+    say = report or (lambda text: warnings.warn(text, stacklevel=3))
     writers: list[MetricsWriter] = [*beside, JsonlWriter(), TensorboardWriter()]
     if cfg.logger == "wandb":
         from fleetfoot.runners.logging.wandb import WandbWriter  # an optional dependency
 
-        writers.append(WandbWriter(project=cfg.wandb_project))
-    return FanOut(writers, report=report or (lambda text: warnings.warn(text, stacklevel=2)))
+        writers.append(WandbWriter(project=cfg.wandb_project, report=say))
+    return FanOut(writers, report=say)

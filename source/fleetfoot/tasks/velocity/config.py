@@ -29,7 +29,7 @@ __all__ = [
     "play_mode",
 ]
 
-TASK_NAME: Final = "Velocity-Flat-AnymalC"
+TASK_NAME: Final = "Anymal-Flat"
 
 Range = tuple[float, float]
 """Lowest and highest value."""
