@@ -1,13 +1,13 @@
 """Two independent pieces of tensor work at once.
 
-The networks here are small: split over two cores, one matrix product waits longer than it computes. Two products side by
-side, one core each, do not. PyTorch releases the interpreter lock while it computes.
+The networks here are small: split over two cores, one matrix product waits longer than it computes. Two products side
+by side, one core each, do not. PyTorch releases the interpreter lock while it computes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar, final
 
 import torch
@@ -43,6 +43,7 @@ class Pair:
             result = first()
         finally:
             torch.set_num_threads(self._threads)
+            wait((future,))  # if the first failed, the second does not go on behind the caller's back
         return result, future.result()
 
     def _limit(self) -> None:
