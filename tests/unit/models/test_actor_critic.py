@@ -1,0 +1,68 @@
+import pytest
+import torch
+
+from fleetfoot.models.actor_critic import ObservationInput
+from fleetfoot.models.build import build_actor, build_critic
+from fleetfoot.models.config import ActorCfg, CriticCfg, MlpCfg
+
+SPEC = {"policy": (3,), "critic": (2,)}
+SMALL = MlpCfg(hidden_dims=(8,))
+
+
+@pytest.fixture
+def obs(generator):
+    return {name: torch.randn(5, *shape, generator=generator) for name, shape in SPEC.items()}
+
+
+@pytest.mark.parametrize("order", [("policy", "critic"), ("critic", "policy")])
+def test_groups_are_laid_side_by_side_in_the_order_they_are_named(obs, order):
+    side_by_side = ObservationInput(order, 5, normalize=False)(obs)
+    assert torch.equal(side_by_side, torch.cat([obs[group] for group in order], dim=-1))
+
+
+def test_one_group_is_handed_on_as_it_is(obs):
+    assert ObservationInput(("policy",), 3, normalize=False)(obs) is obs["policy"]
+
+
+def test_without_normalisation_there_is_nothing_to_update(obs):
+    inputs = ObservationInput(("policy",), 3, normalize=False)
+    inputs.update(obs)
+    assert not inputs.state_dict()
+
+
+def test_the_normaliser_learns_in_update_and_scales_what_the_network_sees(obs):
+    inputs = ObservationInput(("policy", "critic"), 5, normalize=True)
+    inputs.update(obs)
+    x = torch.cat((obs["policy"], obs["critic"]), dim=-1)
+    torch.testing.assert_close(inputs(obs), (x - x.mean(0)) / (x.std(0, correction=0) + 0.01))
+
+
+def test_the_actor_is_normaliser_then_network_then_head(obs):
+    actor = build_actor(ActorCfg(network=SMALL, obs_normalization=True), ("policy",), SPEC, 4)
+    actor.inputs.update(obs)
+    distribution, state = actor(obs)
+    torch.testing.assert_close(distribution.mean, actor.network.layers(actor.inputs.normalizer(obs["policy"])))
+    torch.testing.assert_close(distribution.std, torch.ones(5, 4))
+    assert state == ()
+
+
+def test_the_critic_gives_one_number_for_each_environment(obs):
+    critic = build_critic(CriticCfg(network=SMALL), ("policy", "critic"), SPEC)
+    value, _ = critic(obs)
+    assert value.shape == (5,)
+    x = torch.cat((obs["policy"], obs["critic"]), dim=-1)
+    torch.testing.assert_close(value, critic.network.layers(x)[:, 0])
+
+
+def test_a_whole_rollout_is_judged_at_once(obs):
+    critic = build_critic(CriticCfg(network=SMALL), ("critic",), SPEC)
+    rollout = {"critic": torch.stack((obs["critic"], 2 * obs["critic"]))}
+    values, _ = critic(rollout)
+    assert values.shape == (2, 5)
+    torch.testing.assert_close(values[1], critic({"critic": rollout["critic"][1]})[0])
+
+
+def test_actor_and_critic_share_nothing():
+    actor = build_actor(ActorCfg(network=SMALL), ("policy",), SPEC, 2)
+    critic = build_critic(CriticCfg(network=SMALL), ("policy",), SPEC)
+    assert not {id(p) for p in actor.parameters()} & {id(p) for p in critic.parameters()}
