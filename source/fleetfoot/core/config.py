@@ -169,8 +169,9 @@ def _explain(error: ValidationError, cls: type, where: str) -> ConfigError:
         hints = [o for h in hints for o in field_options(typing.get_type_hints(h, include_extras=True).get(str(step)))]
     if problem["type"] == "unexpected_keyword_argument":
         return ConfigError(path, got="an unknown field", expected="a field of this config", fix="Check its spelling.")
+    context = problem.get("ctx", {})
     if problem["type"] == "union_tag_invalid":
-        tag, tags = problem["ctx"]["tag"], problem["ctx"]["expected_tags"]
+        tag, tags = context["tag"], context["expected_tags"]
         return ConfigError(
             f"{path}.kind",
             got=repr(tag),

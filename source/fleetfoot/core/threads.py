@@ -1,7 +1,7 @@
 """Two independent pieces of tensor work at once.
 
 The networks here are small: split over two cores, one matrix product waits longer than it computes. Two products side
-by side, one core each, do not. PyTorch releases the interpreter lock while it computes.
+by side, one core each, wait for nothing. PyTorch releases the interpreter lock while it computes.
 """
 
 from __future__ import annotations

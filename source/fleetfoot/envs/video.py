@@ -194,6 +194,11 @@ def film(
 
 
 def require_filmed(env: VecEnv) -> FilmedEnv:
+    """The environment as one that can be filmed.
+
+    Raises:
+        ContractError: It cannot be.
+    """
     if not isinstance(env, FilmedEnv):
         raise ContractError(
             f"video of {type(env).__name__}",
