@@ -1,15 +1,19 @@
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 
 import pytest
 
 from fleetfoot.errors import OutputError
+from fleetfoot.runners.logging import fanout
 from fleetfoot.runners.logging.fanout import FanOut, check_writable
 from fleetfoot.runners.logging.jsonl import JsonlWriter, read_metrics
 from fleetfoot.runners.logging.tensorboard import TensorboardWriter
+
+NOBODY = 65534
 
 
 def test_a_full_disk_drops_one_writer_and_is_reported_once(make_run, make_report, tmp_path):
@@ -100,12 +104,27 @@ def test_a_folder_that_cannot_be_made_is_an_error_at_the_start(tmp_path):
         check_writable(tmp_path / "file" / "run")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_folder_is_an_error_at_the_start(tmp_path):
-    tmp_path.chmod(0o500)
-    with pytest.raises(OutputError, match="Permission denied"):
-        check_writable(tmp_path / "run")
-    tmp_path.chmod(0o700)
+    """In a process that is not root's, because root may write everywhere."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))  # pytest's own folders are closed to other users
+    folder.chmod(0o555)
+    source = Path(fanout.__file__).parents[3]
+    code = f"""
+import os, sys
+sys.path.insert(0, {str(source)!r})
+from pathlib import Path
+from fleetfoot.errors import OutputError
+from fleetfoot.runners.logging.fanout import check_writable
+if os.geteuid() == 0:
+    os.setuid({NOBODY})
+try:
+    check_writable(Path({str(folder)!r}) / "run")
+except OutputError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-B", "-c", code], capture_output=True, text=True)
+    folder.rmdir()
+    assert "Permission denied" in done.stdout, done.stderr
 
 
 def test_a_folder_without_space_is_an_error_at_the_start(tmp_path):
