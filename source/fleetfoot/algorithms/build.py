@@ -8,8 +8,10 @@ import torch
 
 from fleetfoot.algorithms.algorithm import Algorithm
 from fleetfoot.algorithms.config import PpoCfg
-from fleetfoot.algorithms.ppo import Ppo
-from fleetfoot.core.seeding import derive_seed
+from fleetfoot.algorithms.ppo import BatchTransform, Ppo
+from fleetfoot.algorithms.symmetry import MirrorAugmentation
+from fleetfoot.core.seeding import derive_seed, make_generator
+from fleetfoot.core.symmetry import MirrorImage, SymmetricEnv, check_mirror_images
 from fleetfoot.core.vec_env import VecEnv
 from fleetfoot.errors import ConfigError
 from fleetfoot.models.build import build_actor, build_critic, check_groups
@@ -41,6 +43,7 @@ def check_config(env: VecEnv, cfg: OnPolicyRunnerCfg) -> None:
     """
     check_groups(cfg.obs_groups.actor, env.observation_spec, "agent.obs_groups.actor")
     check_groups(cfg.obs_groups.critic, env.observation_spec, "agent.obs_groups.critic")
+    _mirror_images(env, cfg)
     samples, parts = cfg.num_steps_per_env * env.num_envs, cfg.algorithm.num_mini_batches
     if samples % parts:
         counts = f"{cfg.num_steps_per_env} steps x {env.num_envs} environments = {samples} samples"
@@ -61,4 +64,31 @@ def _build_ppo(env: VecEnv, cfg: OnPolicyRunnerCfg, device: torch.device) -> Ppo
         critic = build_critic(cfg.critic, groups.critic, spec).to(device)
     used = {group: spec[group] for group in (*groups.actor, *groups.critic)}
     buffer = RolloutBuffer(cfg.num_steps_per_env, env.num_envs, used, groups.critic, num_actions, device)
-    return Ppo(actor, critic, buffer, cfg.algorithm, cfg.seed)
+    return Ppo(actor, critic, buffer, cfg.algorithm, cfg.seed, _build_transforms(env, cfg, tuple(used), device))
+
+
+def _build_transforms(
+    env: VecEnv, cfg: OnPolicyRunnerCfg, groups: tuple[str, ...], device: torch.device
+) -> list[BatchTransform]:
+    images = _mirror_images(env, cfg)
+    return [MirrorAugmentation(images, groups, make_generator(cfg.seed, "mirroring", device))] if images else []
+
+
+def _mirror_images(env: VecEnv, cfg: OnPolicyRunnerCfg) -> tuple[MirrorImage, ...]:
+    """Those that the config asks for, sound ones.
+
+    Raises:
+        ConfigError: The environment has none, or none of that name.
+        ContractError: What the environment declares is no mirror image.
+    """
+    symmetry = cfg.algorithm.symmetry
+    if symmetry is None:
+        return ()
+    images = {image.name: image for image in env.mirror_images} if isinstance(env, SymmetricEnv) else {}
+    wanted = tuple(images) if symmetry.images is None else symmetry.images
+    if not wanted or any(name not in images for name in wanted):
+        where, fix = "agent.algorithm.symmetry", "Set it to null to learn without."
+        known = f"mirror images of this environment, which has {', '.join(images) or 'none'}"
+        raise ConfigError(where, got=", ".join(wanted) or "symmetry asked for", expected=known, fix=fix)
+    check_mirror_images(images.values(), env.observation_spec, env.action_spec.size)
+    return tuple(images[name] for name in wanted)

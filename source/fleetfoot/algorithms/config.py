@@ -8,7 +8,7 @@ from pydantic import Field
 
 from fleetfoot.core.config import Count, NonNegativeFloat, PositiveFloat, UnitInterval, config
 
-__all__ = ["AdaptiveKlCfg", "AlgorithmCfg", "FixedCfg", "PpoCfg", "ScheduleCfg"]
+__all__ = ["AdaptiveKlCfg", "AlgorithmCfg", "FixedCfg", "PpoCfg", "ScheduleCfg", "SymmetryCfg"]
 
 
 @config
@@ -32,6 +32,14 @@ class AdaptiveKlCfg:
 
 
 ScheduleCfg: TypeAlias = Annotated[FixedCfg | AdaptiveKlCfg, Field(discriminator="kind")]
+
+
+@config
+class SymmetryCfg:
+    """Learning from the mirror images that the environment's robot has."""
+
+    images: tuple[str, ...] | None = None
+    """Names of the mirror images to use; null for all of them."""
 
 
 @config
@@ -62,6 +70,8 @@ class PpoCfg:
     """The gradient of each network is scaled down to this norm."""
     normalize_advantage_per_mini_batch: bool = False
     """Normalise advantages over each mini-batch instead of over the rollout."""
+    symmetry: SymmetryCfg | None = None
+    """Learn from mirror images; null for not."""
 
 
 AlgorithmCfg: TypeAlias = PpoCfg

@@ -5,8 +5,9 @@ Axes: `T` time, `N` environments, `B` samples of a mini-batch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, final
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from typing import Any, Protocol, final
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ from fleetfoot.core.vec_env import Observations, StepResult
 from fleetfoot.models.actor_critic import Actor, Critic
 from fleetfoot.storage.rollout import Batch, RolloutBuffer, shuffled_mini_batches
 
-__all__ = ["Ppo"]
+__all__ = ["BatchTransform", "Ppo"]
 
 _MINI_BATCH_TAGS = (
     "Loss/surrogate",
@@ -34,6 +35,22 @@ _MINI_BATCH_TAGS = (
     "Grad/critic_norm",
     "NonFinite/gradient",
 )
+
+
+class BatchTransform(Protocol):
+    """Makes another mini-batch of a mini-batch, as by augmentation."""
+
+    def __call__(self, batch: Batch) -> Batch:
+        """A batch to learn from instead."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """What decides its next batch."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over a state."""
+        ...
 
 
 @final
@@ -48,10 +65,20 @@ class Ppo:
         buffer: Where rollouts are collected.
         cfg: Hyper-parameters; the number of mini-batches divides the buffer's samples.
         seed: What exploration and shuffling follow from.
+        transforms: What each mini-batch goes through before it is learned from, in order.
     """
 
-    def __init__(self, actor: Actor, critic: Critic, buffer: RolloutBuffer, cfg: PpoCfg, seed: int) -> None:
+    def __init__(
+        self,
+        actor: Actor,
+        critic: Critic,
+        buffer: RolloutBuffer,
+        cfg: PpoCfg,
+        seed: int,
+        transforms: Sequence[BatchTransform] = (),
+    ) -> None:
         self.actor, self.critic, self.buffer, self.cfg = actor, critic, buffer, cfg
+        self._transforms = tuple(transforms)
         device = buffer.rewards.device
         self._exploration = make_generator(seed, "exploration", device)
         self._shuffling = make_generator(seed, "shuffling", device)
@@ -80,7 +107,7 @@ class Ppo:
         totals = torch.zeros(len(_MINI_BATCH_TAGS), device=samples.values.device)
         for _ in range(self.cfg.num_learning_epochs):
             for batch in shuffled_mini_batches(samples, self.cfg.num_mini_batches, self._shuffling):
-                totals += self._learn(batch)
+                totals += self._learn(reduce(lambda b, transform: transform(b), self._transforms, batch))
         num_updates = self.cfg.num_learning_epochs * self.cfg.num_mini_batches
         metrics |= dict(zip(_MINI_BATCH_TAGS, (totals / num_updates).unbind(), strict=True))
         metrics["Loss/learning_rate"] = self.learning_rate.clone()
@@ -173,6 +200,7 @@ class Ppo:
             "learning_rate": self.learning_rate,
             "exploration": self._exploration.get_state(),
             "shuffling": self._shuffling.get_state(),
+            "transforms": [transform.state_dict() for transform in self._transforms],
         }
 
     def load_state_dict(self, state: Mapping[str, Any], *, optimizer: bool = True) -> None:
@@ -187,6 +215,8 @@ class Ppo:
             group["lr"] = self.learning_rate  # loading replaced the tensor that the schedule writes into
         self._exploration.set_state(state["exploration"].cpu())
         self._shuffling.set_state(state["shuffling"].cpu())
+        for transform, saved in zip(self._transforms, state["transforms"], strict=True):
+            transform.load_state_dict(saved)
 
 
 def _clip_gradient(network: nn.Module, max_norm: float) -> Tensor:

@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar, final
 import torch
 from torch import Tensor
 
+from fleetfoot.core.symmetry import SignedPermutation
 from fleetfoot.sim.simulator import SimState, Simulator
 
 __all__ = [
@@ -168,6 +169,8 @@ class Task(Generic[S]):
     events: tuple[IntervalEvent, ...] = ()
     startup: Callable[[Simulator, torch.Generator], Mapping[str, Tensor]] | None = None
     """Draws what is fixed for each environment and writes it into the simulator; returns what terms may want of it."""
+    mirrors: Mapping[str, Mapping[str, SignedPermutation]] = field(default_factory=dict)
+    """Name of a mirror image to what it does to each observation term, by name, and to `actions`."""
     contract: Mapping[str, Any] = field(default_factory=dict)
     """Plain JSON about the robot, which `policy_contract` passes on."""
     scene: str = ""

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from fleetfoot.core.check import check_actions
 from fleetfoot.core.seeding import make_generator
+from fleetfoot.core.symmetry import MirrorImage, SignedPermutation
 from fleetfoot.core.vec_env import ActionSpec, Observations, StepResult
 from fleetfoot.envs.observations import ObservationGroups
 from fleetfoot.envs.rewards import RewardSum
@@ -164,6 +165,19 @@ class TaskEnv(Generic[S]):
             timer.load_state_dict(state["event_timers"][name])
         self._rewards.sums.copy_(state["reward_sums"])
         return dict(self._obs)
+
+    @property
+    def mirror_images(self) -> tuple[MirrorImage, ...]:
+        """See `SymmetricEnv.mirror_images`."""
+        return tuple(self._mirror_image(name) for name in self.task.mirrors)
+
+    def _mirror_image(self, name: str) -> MirrorImage:
+        maps = self.task.mirrors[name]
+        groups = {
+            group: SignedPermutation.join(maps[term.name] for term in terms)
+            for group, terms in self.task.observations.items()
+        }
+        return MirrorImage(name=name, observations=groups, actions=maps["actions"])
 
     def policy_contract(self) -> dict[str, Any]:
         """See `DescribedEnv.policy_contract`."""

@@ -20,6 +20,7 @@ from fleetfoot.sim.batch import MujocoBatch
 from fleetfoot.sim.simulator import Simulator
 from fleetfoot.tasks.velocity import draws, terms
 from fleetfoot.tasks.velocity.config import TASK_NAME, EventsCfg, VelocityEnvCfg
+from fleetfoot.tasks.velocity.mirrors import mirrors
 from fleetfoot.tasks.velocity.state import Layout, RobotState, quadratic_forms
 
 __all__ = ["make_env"]
@@ -107,6 +108,7 @@ def _task(cfg: VelocityEnvCfg, robot: RobotDescription, layout: Layout, model: m
             high=high,
             num_qpos=model.nq,
         ),
+        mirrors=mirrors(robot, _LEGS),
         contract=_contract(cfg, robot),
         scene=to_mjcf(robot, timestep=cfg.sim.dt),
     )

@@ -1,0 +1,82 @@
+"""Learning from mirror images.
+
+In each mini-batch every sample is replaced by one of its mirror images, or left as it is, at random: over the epochs
+the policy learns from all of them, and no epoch costs more. What the old policy and critic said of a sample holds for
+its image as far as they are symmetric themselves (Mittal et al. 2024, arXiv:2403.04359, who add all images to every
+batch instead).
+
+Axes: `M` mirror images and the robot itself, `B` samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, final
+
+import torch
+from torch import Tensor
+
+from fleetfoot.core.symmetry import MirrorImage, SignedPermutation
+from fleetfoot.models.distributions import Gaussian
+from fleetfoot.storage.rollout import Batch
+
+__all__ = ["MirrorAugmentation"]
+
+
+@final
+class MirrorAugmentation:
+    """Replaces each sample of a mini-batch by a random one of its mirror images.
+
+    Args:
+        images: The mirror images; the robot itself is added.
+        groups: Observation groups in the batches.
+        generator: Draws the images.
+    """
+
+    def __init__(self, images: Sequence[MirrorImage], groups: Sequence[str], generator: torch.Generator) -> None:
+        self._generator = generator
+        self._num_images = 1 + len(images)
+        device = generator.device
+        self._actions = _Table([image.actions for image in images], device)
+        self._groups = {group: _Table([image.observations[group] for image in images], device) for group in groups}
+
+    def __call__(self, batch: Batch) -> Batch:
+        """A batch of as many samples."""
+        size, device = batch.actions.shape[0], batch.actions.device
+        image = torch.randint(self._num_images, (size,), generator=self._generator, device=device)
+        return replace(
+            batch,
+            obs={group: self._groups[group](x, image) for group, x in batch.obs.items()},
+            actions=self._actions(batch.actions, image),
+            distribution=Gaussian(
+                self._actions(batch.distribution.mean, image),
+                self._actions.unsigned(batch.distribution.std, image),
+            ),
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """The generator's state."""
+        return {"generator": self._generator.get_state()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over a state."""
+        self._generator.set_state(state["generator"].cpu())
+
+
+@final
+class _Table:
+    """The signed permutations of all images as tensors, `[M, O]`."""
+
+    def __init__(self, maps: Sequence[SignedPermutation], device: torch.device) -> None:
+        rows = [SignedPermutation.identity(len(maps[0])), *maps]
+        self._index = torch.tensor([row.index for row in rows], device=device)
+        self._sign = torch.tensor([row.sign for row in rows], device=device)
+
+    def __call__(self, x: Tensor, image: Tensor) -> Tensor:
+        """Each row of `x` `[B, O]` in its image `[B]`."""
+        return self.unsigned(x, image) * self._sign[image]
+
+    def unsigned(self, x: Tensor, image: Tensor) -> Tensor:
+        """The same for what has no sign, as standard deviations."""
+        return x.gather(1, self._index[image])
