@@ -8,7 +8,7 @@ from pydantic import Field
 
 from fleetfoot.core.config import Count, NonNegativeFloat, PositiveFloat, UnitInterval, config
 
-__all__ = ["AdaptiveKlCfg", "AlgorithmCfg", "FixedCfg", "PpoCfg", "ScheduleCfg", "SymmetryCfg"]
+__all__ = ["AdaptiveKlCfg", "AlgorithmCfg", "FixedCfg", "GammaWarmupCfg", "PpoCfg", "ScheduleCfg", "SymmetryCfg"]
 
 
 @config
@@ -35,6 +35,20 @@ ScheduleCfg: TypeAlias = Annotated[FixedCfg | AdaptiveKlCfg, Field(discriminator
 
 
 @config
+class GammaWarmupCfg:
+    """A discount that starts low and rises (François-Lavet et al. 2015, arXiv:1512.02011).
+
+    While the horizon is short, boldness pays: a robot that still falls learns that moving is worth it before it learns
+    that falling is not. With the long horizon from the start it first learns to stand still.
+    """
+
+    start: UnitInterval = 0.97
+    """Discount per control step at the start."""
+    iterations: Count = 150
+    """Iterations until it is `gamma`; on the way `log(1 - discount)` changes evenly."""
+
+
+@config
 class SymmetryCfg:
     """Learning from the mirror images that the environment's robot has."""
 
@@ -56,6 +70,8 @@ class PpoCfg:
     schedule: ScheduleCfg = AdaptiveKlCfg()
     gamma: UnitInterval = 0.99
     """Discount per control step."""
+    gamma_warmup: GammaWarmupCfg | None = None
+    """Begin with a lower discount; null for not."""
     lam: UnitInterval = 0.95
     """Decay of generalised advantage estimation, per control step."""
     clip_param: PositiveFloat = 0.2

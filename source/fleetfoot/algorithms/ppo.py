@@ -16,7 +16,7 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from fleetfoot.algorithms.config import PpoCfg
 from fleetfoot.algorithms.losses import clip_fraction, surrogate_loss, value_loss
 from fleetfoot.algorithms.returns import compute_gae, normalize_advantages, successor_values
-from fleetfoot.algorithms.schedules import adapt_learning_rate
+from fleetfoot.algorithms.schedules import adapt_learning_rate, warmed_up_gamma
 from fleetfoot.core.seeding import make_generator
 from fleetfoot.core.threads import Pair
 from fleetfoot.core.vec_env import Observations, StepResult
@@ -86,6 +86,7 @@ class Ppo:
         parameters = [p for p in (*actor.parameters(), *critic.parameters()) if p.requires_grad]
         self.optimizer = torch.optim.Adam(parameters, lr=self.learning_rate, fused=True)
         self._both = Pair(device)
+        self._num_updates = 0
 
     @torch.no_grad()
     def act(self, obs: Observations) -> Tensor:
@@ -115,6 +116,7 @@ class Ppo:
         self.actor.inputs.update(self.buffer.obs)
         self.critic.inputs.update(self.buffer.obs)
         self.buffer.clear()
+        self._num_updates += 1
         return metrics
 
     @torch.no_grad()
@@ -131,7 +133,7 @@ class Ppo:
             next_values,
             buffer.terminated,
             buffer.truncated,
-            gamma=cfg.gamma,
+            gamma=warmed_up_gamma(cfg.gamma, cfg.gamma_warmup, self._num_updates),
             lam=cfg.lam,
         )
         if not cfg.normalize_advantage_per_mini_batch:
@@ -198,6 +200,7 @@ class Ppo:
             "critic": self.critic.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "learning_rate": self.learning_rate,
+            "num_updates": self._num_updates,
             "exploration": self._exploration.get_state(),
             "shuffling": self._shuffling.get_state(),
             "transforms": [transform.state_dict() for transform in self._transforms],
@@ -211,6 +214,7 @@ class Ppo:
             return
         self.optimizer.load_state_dict(state["optimizer"])
         self.learning_rate.copy_(state["learning_rate"])
+        self._num_updates = state["num_updates"]
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate  # loading replaced the tensor that the schedule writes into
         self._exploration.set_state(state["exploration"].cpu())

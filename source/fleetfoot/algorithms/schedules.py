@@ -1,4 +1,4 @@
-"""Learning rate schedules, computed on the device so that nothing is read back."""
+"""What changes in the course of a training: the learning rate (on the device: nothing is read back), the discount."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import assert_never
 import torch
 from torch import Tensor
 
-from fleetfoot.algorithms.config import AdaptiveKlCfg, FixedCfg, ScheduleCfg
+from fleetfoot.algorithms.config import AdaptiveKlCfg, FixedCfg, GammaWarmupCfg, ScheduleCfg
 
-__all__ = ["adapt_learning_rate"]
+__all__ = ["adapt_learning_rate", "warmed_up_gamma"]
 
 
 def adapt_learning_rate(cfg: ScheduleCfg, learning_rate: Tensor, kl: Tensor) -> Tensor:
@@ -32,3 +32,17 @@ def adapt_learning_rate(cfg: ScheduleCfg, learning_rate: Tensor, kl: Tensor) -> 
             return torch.where(kl > 2.0 * cfg.desired_kl, slower, torch.where(too_near, faster, learning_rate))
         case _:
             assert_never(cfg)
+
+
+def warmed_up_gamma(gamma: float, warmup: GammaWarmupCfg | None, iteration: int) -> float:
+    """The discount of an iteration: `1 - (1 - start)^(1 - x) (1 - gamma)^x`, with `x = iteration / iterations` up to 1.
+
+    Args:
+        gamma: The discount in the end.
+        warmup: Where it starts and how long it rises; None for no change.
+        iteration: Iterations done.
+    """
+    if warmup is None or iteration >= warmup.iterations:
+        return gamma
+    x = iteration / warmup.iterations
+    return 1.0 - (1.0 - warmup.start) ** (1.0 - x) * (1.0 - gamma) ** x

@@ -45,6 +45,8 @@ def describe_fields(cfg: Any, path: str) -> Iterator[str]:
                 initial_indent="      ",
                 subsequent_indent="      ",
             )
+            if value is None:  # what is switched off has fields too, and setting one switches it on
+                yield from (f"  {line}" for option in field_options(hint) for line in describe_fields(option(), name))
 
 
 def describe_type(hint: Any) -> str:

@@ -148,6 +148,10 @@ def _set(node: Any, data: Any, path: list[str], text: str, where: str) -> None:
         )
     if rest:
         child = node[name] if isinstance(node, Mapping) else getattr(node, name)
+        options = field_options(hints.get(name))
+        if child is None and len(options) == 1:  # setting a field of what is switched off switches it on
+            child = options[0]()
+            data[name] = TypeAdapter(options[0]).dump_python(child)
         _set(child, data[name], rest, text, f"{where}.{name}")
         return
     value = _parse(text, hints.get(name))

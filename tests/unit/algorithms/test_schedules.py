@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from fleetfoot.algorithms.config import AdaptiveKlCfg, FixedCfg
-from fleetfoot.algorithms.schedules import adapt_learning_rate
+from fleetfoot.algorithms.config import AdaptiveKlCfg, FixedCfg, GammaWarmupCfg
+from fleetfoot.algorithms.schedules import adapt_learning_rate, warmed_up_gamma
 
 CFG = AdaptiveKlCfg(desired_kl=0.01, factor=1.5, min_learning_rate=1e-5, max_learning_rate=1e-2)
 
@@ -45,3 +45,14 @@ def test_the_factor_is_that_of_the_config():
 @pytest.mark.parametrize("kl", [0.0, 1e-6, 0.01, 10.0])
 def test_a_fixed_rate_stays(kl):
     assert adapted(3e-4, kl, FixedCfg()) == pytest.approx(3e-4)
+
+
+def test_the_discount_rises_evenly_in_the_logarithm_of_its_distance_to_one():
+    warmup = GammaWarmupCfg(start=0.96, iterations=2)
+    # 1 - 0.96 = 0.04, 1 - 0.99 = 0.01; half way their geometric mean is sqrt(0.04 * 0.01) = 0.02.
+    gammas = [warmed_up_gamma(0.99, warmup, i) for i in range(4)]
+    assert gammas == pytest.approx([0.96, 0.98, 0.99, 0.99], abs=1e-12)
+
+
+def test_without_a_warm_up_the_discount_stays():
+    assert [warmed_up_gamma(0.9, None, i) for i in (0, 7)] == [0.9, 0.9]

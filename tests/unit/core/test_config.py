@@ -15,7 +15,7 @@ import fleetfoot.runners.config
 import fleetfoot.sim.config
 import fleetfoot.tasks.cartpole
 import fleetfoot.tasks.velocity.config
-from fleetfoot.algorithms.config import AdaptiveKlCfg, FixedCfg, PpoCfg
+from fleetfoot.algorithms.config import AdaptiveKlCfg, FixedCfg, GammaWarmupCfg, PpoCfg
 from fleetfoot.core.config import (
     Count,
     PositiveFloat,
@@ -331,3 +331,9 @@ def test_the_members_of_a_union_are_found():
     assert field_options(Annotated[FlatCfg | WaveCfg, Field(discriminator="kind")]) == [FlatCfg, WaveCfg]
     assert field_options(GaussianCfg) == [GaussianCfg]
     assert field_options(float | None) == []
+
+
+def test_a_field_of_what_is_switched_off_switches_it_on():
+    assert PpoCfg().gamma_warmup is None
+    cfg = apply_overrides(PpoCfg(), {"gamma_warmup.start": "0.9"}, where="algorithm")
+    assert cfg.gamma_warmup == GammaWarmupCfg(start=0.9)
