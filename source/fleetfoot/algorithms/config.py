@@ -8,7 +8,16 @@ from pydantic import Field
 
 from fleetfoot.core.config import Count, NonNegativeFloat, PositiveFloat, UnitInterval, config
 
-__all__ = ["AdaptiveKlCfg", "AlgorithmCfg", "FixedCfg", "GammaWarmupCfg", "PpoCfg", "ScheduleCfg", "SymmetryCfg"]
+__all__ = [
+    "AdaptiveKlCfg",
+    "AlgorithmCfg",
+    "FixedCfg",
+    "GammaWarmupCfg",
+    "LinearCfg",
+    "PpoCfg",
+    "ScheduleCfg",
+    "SymmetryCfg",
+]
 
 
 @config
@@ -31,7 +40,20 @@ class AdaptiveKlCfg:
     max_learning_rate: PositiveFloat = 1e-2
 
 
-ScheduleCfg: TypeAlias = Annotated[FixedCfg | AdaptiveKlCfg, Field(discriminator="kind")]
+@config
+class LinearCfg:
+    """The learning rate falls evenly, and then stays: large steps to find a gait, small ones to polish it."""
+
+    kind: Literal["linear"] = "linear"
+    final_learning_rate: PositiveFloat = 1e-4
+    """Where it ends."""
+    begin: Annotated[int, Field(ge=0)] = 0
+    """Iterations before it begins to fall."""
+    iterations: Count = 1000
+    """Iterations that it falls for."""
+
+
+ScheduleCfg: TypeAlias = Annotated[FixedCfg | AdaptiveKlCfg | LinearCfg, Field(discriminator="kind")]
 
 
 @config

@@ -16,7 +16,7 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from fleetfoot.algorithms.config import PpoCfg
 from fleetfoot.algorithms.losses import clip_fraction, surrogate_loss, value_loss
 from fleetfoot.algorithms.returns import compute_gae, normalize_advantages, successor_values
-from fleetfoot.algorithms.schedules import adapt_learning_rate, warmed_up_gamma
+from fleetfoot.algorithms.schedules import adapt_learning_rate, planned_learning_rate, warmed_up_gamma
 from fleetfoot.core.seeding import make_generator
 from fleetfoot.core.threads import Pair
 from fleetfoot.core.vec_env import Observations, StepResult
@@ -103,6 +103,9 @@ class Ppo:
     def update(self, last_obs: Observations) -> Mapping[str, Tensor]:
         """Learn from a full rollout; see `Algorithm.update`."""
         assert self.buffer.is_full
+        rate = planned_learning_rate(self.cfg.schedule, self.cfg.learning_rate, self._num_updates)
+        if rate is not None:
+            self.learning_rate.fill_(rate)
         samples = self._evaluate(last_obs)
         metrics = {**self._count_non_finite(), **_fit_metrics(samples)}
         totals = torch.zeros(len(_MINI_BATCH_TAGS), device=samples.values.device)

@@ -7,9 +7,9 @@ from typing import assert_never
 import torch
 from torch import Tensor
 
-from fleetfoot.algorithms.config import AdaptiveKlCfg, FixedCfg, GammaWarmupCfg, ScheduleCfg
+from fleetfoot.algorithms.config import AdaptiveKlCfg, FixedCfg, GammaWarmupCfg, LinearCfg, ScheduleCfg
 
-__all__ = ["adapt_learning_rate", "warmed_up_gamma"]
+__all__ = ["adapt_learning_rate", "planned_learning_rate", "warmed_up_gamma"]
 
 
 def adapt_learning_rate(cfg: ScheduleCfg, learning_rate: Tensor, kl: Tensor) -> Tensor:
@@ -23,13 +23,34 @@ def adapt_learning_rate(cfg: ScheduleCfg, learning_rate: Tensor, kl: Tensor) -> 
         kl: Divergence of the policy from the one that collected the rollout [nat], `[]`.
     """
     match cfg:
-        case FixedCfg():
+        case FixedCfg() | LinearCfg():
             return learning_rate
         case AdaptiveKlCfg():
             slower = (learning_rate / cfg.factor).clamp(min=cfg.min_learning_rate)
             faster = (learning_rate * cfg.factor).clamp(max=cfg.max_learning_rate)
             too_near = (kl > 0) & (kl < 0.5 * cfg.desired_kl)
             return torch.where(kl > 2.0 * cfg.desired_kl, slower, torch.where(too_near, faster, learning_rate))
+        case _:
+            assert_never(cfg)
+
+
+def planned_learning_rate(cfg: ScheduleCfg, start: float, iteration: int) -> float | None:
+    """The learning rate that an iteration begins with, `start + x (final - start)`, with `x` the share of the way.
+
+    Args:
+        cfg: Which schedule.
+        start: The rate at the start.
+        iteration: Iterations done.
+
+    Returns:
+        None if the schedule has no plan: the rate stays what it is.
+    """
+    match cfg:
+        case FixedCfg() | AdaptiveKlCfg():
+            return None
+        case LinearCfg():
+            x = min(max(iteration - cfg.begin, 0) / cfg.iterations, 1.0)
+            return start + x * (cfg.final_learning_rate - start)
         case _:
             assert_never(cfg)
 

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from fleetfoot.algorithms.config import AdaptiveKlCfg, FixedCfg, GammaWarmupCfg
-from fleetfoot.algorithms.schedules import adapt_learning_rate, warmed_up_gamma
+from fleetfoot.algorithms.config import AdaptiveKlCfg, FixedCfg, GammaWarmupCfg, LinearCfg
+from fleetfoot.algorithms.schedules import adapt_learning_rate, planned_learning_rate, warmed_up_gamma
 
 CFG = AdaptiveKlCfg(desired_kl=0.01, factor=1.5, min_learning_rate=1e-5, max_learning_rate=1e-2)
 
@@ -56,3 +56,16 @@ def test_the_discount_rises_evenly_in_the_logarithm_of_its_distance_to_one():
 
 def test_without_a_warm_up_the_discount_stays():
     assert [warmed_up_gamma(0.9, None, i) for i in (0, 7)] == [0.9, 0.9]
+
+
+def test_a_linear_rate_waits_falls_and_stays():
+    cfg = LinearCfg(final_learning_rate=1e-4, begin=10, iterations=20)
+    rates = [planned_learning_rate(cfg, 5e-4, i) for i in (0, 10, 15, 20, 30, 99)]
+    assert rates == pytest.approx([5e-4, 5e-4, 4e-4, 3e-4, 1e-4, 1e-4])
+    rate = torch.tensor(5e-4)
+    assert adapt_learning_rate(cfg, rate, torch.tensor(9.9)) is rate
+
+
+def test_other_schedules_plan_nothing():
+    assert planned_learning_rate(FixedCfg(), 5e-4, 7) is None
+    assert planned_learning_rate(AdaptiveKlCfg(), 5e-4, 7) is None

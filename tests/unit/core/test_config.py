@@ -276,7 +276,7 @@ LIKELY_MISTAKES = {
     "actor.network.activation=swish": 'agent.actor.network.activation: got "swish"; expected '
     "'elu', 'selu', 'relu', 'celu', 'leaky_relu', 'tanh', 'sigmoid', 'softplus', 'gelu', 'silu', 'mish' or 'identity'.",
     "algorithm.schedule.kind=adaptive": "agent.algorithm.schedule.kind: got 'adaptive'; "
-    "expected one of 'fixed', 'adaptive_kl'. Did you mean 'adaptive_kl'?",
+    "expected one of 'fixed', 'adaptive_kl', 'linear'. Did you mean 'adaptive_kl'?",
     "seed.x=3": "agent.seed: got a path below it ('x'); expected no further path: it is a plain value.",
     "run_name=a/b": "agent.run_name: got \"a/b\"; expected text of the form '^[\\w.-]*$'.",
 }
