@@ -64,10 +64,12 @@ class GammaWarmupCfg:
     that falling is not. With the long horizon from the start it first learns to stand still.
     """
 
-    start: UnitInterval = 0.97
+    start: UnitInterval = 0.96
     """Discount per control step at the start."""
-    iterations: Count = 150
-    """Iterations until it is `gamma`; on the way `log(1 - discount)` changes evenly."""
+    hold: Annotated[int, Field(ge=0)] = 100
+    """Iterations that it stays there."""
+    rise: Count = 200
+    """Iterations that it then takes to become `gamma`; on the way `log(1 - discount)` changes evenly."""
 
 
 @config

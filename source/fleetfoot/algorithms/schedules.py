@@ -56,14 +56,14 @@ def planned_learning_rate(cfg: ScheduleCfg, start: float, iteration: int) -> flo
 
 
 def warmed_up_gamma(gamma: float, warmup: GammaWarmupCfg | None, iteration: int) -> float:
-    """The discount of an iteration: `1 - (1 - start)^(1 - x) (1 - gamma)^x`, with `x = iteration / iterations` up to 1.
+    """The discount of an iteration: `1 - (1 - start)^(1 - x) (1 - gamma)^x`, with `x` the share of the way, 0 to 1.
 
     Args:
         gamma: The discount in the end.
-        warmup: Where it starts and how long it rises; None for no change.
+        warmup: Where it starts, how long it stays there and how long it rises; None for no change.
         iteration: Iterations done.
     """
-    if warmup is None or iteration >= warmup.iterations:
+    if warmup is None or iteration >= warmup.hold + warmup.rise:
         return gamma
-    x = iteration / warmup.iterations
+    x = max(iteration - warmup.hold, 0) / warmup.rise
     return 1.0 - (1.0 - warmup.start) ** (1.0 - x) * (1.0 - gamma) ** x

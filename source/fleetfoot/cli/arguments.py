@@ -89,7 +89,7 @@ def build_parser(command: Command) -> argparse.ArgumentParser:
     if command == "list_tasks":
         return parser
     parser.add_argument("--task", metavar="NAME", help="what to train, as scripts/list_tasks.py prints it")
-    parser.add_argument("--agent", metavar="NAME", default=None, help="which of the task's agents (default: ppo)")
+    parser.add_argument("--agent", metavar="NAME", default=None, help="which of the task's agents")
     parser.add_argument("--num_envs", type=int, metavar="N", help="environments side by side: env.scene.num_envs")
     parser.add_argument("--seed", type=int, metavar="N", help="seed of everything random: agent.seed")
     parser.add_argument("--device", metavar="NAME", default="cpu", help="cpu or cuda[:N] (default: cpu)")

@@ -67,12 +67,11 @@ def _dispatch(arguments: Arguments) -> int:
 
 def _help(arguments: Arguments) -> int:
     from fleetfoot.cli.help import help_text
-    from fleetfoot.cli.plan import DEFAULT_AGENT
     from fleetfoot.tasks.registry import all_tasks, find_agent, find_task
 
     flags = arguments.flags
     task = find_task(getattr(flags, "task", None) or next(iter(all_tasks())))
-    agent = getattr(flags, "agent", None) or DEFAULT_AGENT
+    agent = getattr(flags, "agent", None) or task.default_agent
     find_agent(task, agent)
     print(help_text(arguments.command, task, agent))
     return 0

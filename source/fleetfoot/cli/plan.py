@@ -15,9 +15,7 @@ from fleetfoot.errors import CheckpointError, ConfigError
 from fleetfoot.runners.config import OnPolicyRunnerCfg
 from fleetfoot.tasks.registry import TaskSpec, all_tasks, find_agent, find_task
 
-__all__ = ["DEFAULT_AGENT", "Plan", "make_plan"]
-
-DEFAULT_AGENT = "ppo"
+__all__ = ["Plan", "make_plan"]
 
 _SHORTHANDS = {
     "num_envs": "env.scene.num_envs",
@@ -58,7 +56,7 @@ def make_plan(arguments: Arguments) -> Plan:
     """
     flags = arguments.flags
     task = find_task(_required_task(flags.task))
-    agent_name = flags.agent or DEFAULT_AGENT
+    agent_name = flags.agent or task.default_agent
     agent_cfg = find_agent(task, agent_name)()
     experiment_dir = Path(flags.log_root) / (flags.experiment_name or agent_cfg.experiment_name)
     checkpoint = _find_checkpoint(arguments, experiment_dir)

@@ -60,6 +60,8 @@ class TaskSpec(Generic[C]):
     """From the config to the environment; this may import what it likes."""
     agents: Mapping[str, Callable[[], OnPolicyRunnerCfg]]
     """Name of an agent, as `ppo`, to its whole config."""
+    default_agent: str = "ppo"
+    """The agent that trains when none is named."""
     play_mode: Callable[[C], C]
     """The config to watch or judge a policy in: no noise, no disturbances."""
 

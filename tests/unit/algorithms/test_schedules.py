@@ -48,10 +48,10 @@ def test_a_fixed_rate_stays(kl):
 
 
 def test_the_discount_rises_evenly_in_the_logarithm_of_its_distance_to_one():
-    warmup = GammaWarmupCfg(start=0.96, iterations=2)
+    warmup = GammaWarmupCfg(start=0.96, hold=3, rise=2)
     # 1 - 0.96 = 0.04, 1 - 0.99 = 0.01; half way their geometric mean is sqrt(0.04 * 0.01) = 0.02.
-    gammas = [warmed_up_gamma(0.99, warmup, i) for i in range(4)]
-    assert gammas == pytest.approx([0.96, 0.98, 0.99, 0.99], abs=1e-12)
+    gammas = [warmed_up_gamma(0.99, warmup, i) for i in (0, 3, 4, 5, 6)]
+    assert gammas == pytest.approx([0.96, 0.96, 0.98, 0.99, 0.99], abs=1e-12)
 
 
 def test_without_a_warm_up_the_discount_stays():

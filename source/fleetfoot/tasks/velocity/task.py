@@ -27,6 +27,7 @@ TASK = TaskSpec(
     summary="ANYmal C walks on flat ground at the velocity it is asked for.",
     env_cfg=VelocityEnvCfg,
     make_env=_make_env,
-    agents={"ppo": agents.ppo},
+    agents={"ppo": agents.ppo, "ppo_symmetry": agents.ppo_symmetry},
+    default_agent="ppo_symmetry",
     play_mode=play_mode,
 )
