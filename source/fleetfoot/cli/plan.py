@@ -42,6 +42,8 @@ class Plan:
     """Where the runs of this experiment are."""
     checkpoint: Path | None
     """The file to begin with."""
+    iterations_done: int = 0
+    """Iterations of the run that goes on, if one does."""
 
 
 def make_plan(arguments: Arguments) -> Plan:
@@ -61,12 +63,14 @@ def make_plan(arguments: Arguments) -> Plan:
     experiment_dir = Path(flags.log_root) / (flags.experiment_name or agent_cfg.experiment_name)
     checkpoint = _find_checkpoint(arguments, experiment_dir)
     env_cfg = task.env_cfg()
+    iterations_done = 0
     if checkpoint is not None:
         metadata = _read_metadata(checkpoint, task)
         if arguments.command != "train" or flags.resume:
             agent_name = metadata["agent_name"]
             agent_cfg = decode(type(agent_cfg), metadata["agent"], where=f"{checkpoint}: agent")
             env_cfg = decode(type(env_cfg), metadata["env"], where=f"{checkpoint}: env")
+            iterations_done = metadata["iteration"]
     if arguments.command in ("play", "evaluate"):
         env_cfg = task.play_mode(env_cfg)
     env_overrides, agent_overrides = _with_shorthands(arguments)
@@ -78,6 +82,7 @@ def make_plan(arguments: Arguments) -> Plan:
         device=flags.device,
         experiment_dir=experiment_dir,
         checkpoint=checkpoint,
+        iterations_done=iterations_done,
     )
 
 

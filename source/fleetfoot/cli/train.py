@@ -34,7 +34,7 @@ def train(arguments: Arguments) -> int:
         check_config(env, plan.agent_cfg)
         folder = _run_folder(plan, resume=arguments.flags.resume)
         if arguments.flags.video:
-            env = _filmed(env, folder, arguments.flags, console)
+            env = _filmed(env, plan, folder, arguments.flags, console)
         return _train_in(env, plan, folder, arguments.flags, console)
     finally:
         env.close()
@@ -53,12 +53,16 @@ def _run_folder(plan: Plan, *, resume: bool) -> Path:
     return folder
 
 
-def _filmed(env: VecEnv, folder: Path, flags: Namespace, console: Console) -> VecEnv:
+def _filmed(env: VecEnv, plan: Plan, folder: Path, flags: Namespace, console: Console) -> VecEnv:
     from fleetfoot.envs.video import VideoRecorder
 
-    videos = folder / "videos" / "train"
     return VideoRecorder(
-        env, folder=videos, length=flags.video_length, interval=flags.video_interval, report=console.message
+        env,
+        folder=folder / "videos" / "train",
+        length=flags.video_length,
+        interval=flags.video_interval,
+        first_step=plan.iterations_done * plan.agent_cfg.num_steps_per_env,
+        report=console.message,
     )
 
 

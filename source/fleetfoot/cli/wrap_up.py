@@ -32,7 +32,7 @@ def wrap_up(
 
     An interrupted training only gets the summary, with the command that goes on with it.
     """
-    console.close(status)
+    console.close(status)  # the live view ends; the other writers still take the video
     files = {"checkpoint": folder / "checkpoints" / f"model_{runner.iteration}.pt"}
     if status == "finished":
         files |= _make_files(runner, plan, folder, console, with_film=with_film)
@@ -73,6 +73,7 @@ def _film(runner: OnPolicyRunner, plan: Plan, folder: Path) -> Path:
 
     path = folder / "videos" / f"policy-{runner.iteration}.mp4"
     film_policy(plan, runner.get_inference_policy("cpu"), path, seconds=_FILM_S)
+    runner.add_video(path)
     return path
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from torch import Tensor
 
-__all__ = ["ActionSpec", "DescribedEnv", "Observations", "StatefulEnv", "StepResult", "VecEnv"]
+__all__ = ["ActionSpec", "DescribedEnv", "FilmingEnv", "Observations", "StatefulEnv", "StepResult", "VecEnv"]
 
 Observations: TypeAlias = Mapping[str, Tensor]
 """Group name to a float tensor `[N, …]`."""
@@ -115,4 +116,13 @@ class DescribedEnv(Protocol):
 
     def policy_contract(self) -> dict[str, Any]:
         """Plain JSON data: joint names, gains, scales, observation terms, ranges of the command, control period."""
+        ...
+
+
+@runtime_checkable
+class FilmingEnv(Protocol):
+    """An environment that makes videos on the side."""
+
+    def take_videos(self) -> list[Path]:
+        """The videos that were finished since the last time."""
         ...

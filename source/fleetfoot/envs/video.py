@@ -111,6 +111,10 @@ class VideoRecorder:
         self._studio.attend()
         return result
 
+    def take_videos(self) -> list[Path]:
+        """See `FilmingEnv.take_videos`."""
+        return self._studio.take_finished()
+
     def close(self, timeout: float = 60.0) -> None:
         """Release the environment, then wait for the videos that are still being drawn, this long at most [s]."""
         self._env.close()

@@ -16,7 +16,7 @@ import torch
 from fleetfoot.algorithms.build import build_algorithm
 from fleetfoot.core.config import encode
 from fleetfoot.core.seeding import derive_seed, make_generator
-from fleetfoot.core.vec_env import DescribedEnv, Observations, StatefulEnv, VecEnv
+from fleetfoot.core.vec_env import DescribedEnv, FilmingEnv, Observations, StatefulEnv, VecEnv
 from fleetfoot.errors import ConfigError, NonFiniteError
 from fleetfoot.export.onnx import export_onnx
 from fleetfoot.export.torchscript import export_torchscript
@@ -157,6 +157,9 @@ class OnPolicyRunner:
             scalars=self.scalars,
         )
         self._writer.write(report)
+        if isinstance(self.env, FilmingEnv):
+            for path in self.env.take_videos():
+                self.add_video(path)
 
     def _begin(self, at_random_times: bool) -> Observations:
         """Observations to go on from: those of the checkpoint, of the last `learn`, or of a fresh start."""
@@ -282,6 +285,10 @@ class OnPolicyRunner:
     def add_git_repo_to_log(self, path: str | Path) -> None:
         """Also write down the state of the git repository that holds `path`, when training begins."""
         self._git_repos.append(Path(path))
+
+    def add_video(self, path: Path) -> None:
+        """Hand a video of the policy as it is now to the writers."""
+        self._writer.add_video(path, self.iteration)
 
     def close(self, status: Status = "finished") -> None:
         """Finish the writers; does nothing the second time."""

@@ -102,6 +102,12 @@ class Studio:
         self._report: Callable[[str], None] | None = report
         self._waiting: collections.deque[RenderJob] = collections.deque()
         self._current: RenderJob | None = None
+        self._finished: list[Path] = []
+
+    def take_finished(self) -> list[Path]:
+        """The videos that were finished since the last time."""
+        finished, self._finished = self._finished, []
+        return finished
 
     def order(self, recording: Recording, path: Path) -> None:
         """Draw this when it is its turn; nothing once this is closed."""
@@ -146,7 +152,9 @@ class Studio:
 
     def _settle(self, job: RenderJob, status: int) -> None:
         self._current = None
-        if status != 0:
+        if status == 0:
+            self._finished.append(job.path)
+        else:
             self._complain(job, job.complaint())
         job.stop()
         if status == NO_OPENGL_STATUS:  # it will not appear while we run

@@ -94,6 +94,7 @@ def test_a_clip_that_the_end_cuts_short_is_kept(tmp_path: Path) -> None:
     run(recorder, 6)
     recorder.close()
     assert names(tmp_path) == ["rl-video-step-1000.mp4"]
+    assert recorder.take_videos() == [tmp_path / "rl-video-step-1000.mp4"]
 
 
 def test_frames_are_25_a_second(tmp_path: Path) -> None:
@@ -112,9 +113,9 @@ def test_the_contract_is_kept(tmp_path: Path) -> None:
     assert isinstance(recorder, VecEnv)
     assert isinstance(recorder, FilmedEnv)
     assert recorder.env is toy
-    fresh = torch.ones(2, dtype=torch.int64)
-    recorder.episode_length = fresh
-    assert toy.episode_length is fresh
+    recorder.episode_length.fill_(1)
+    assert toy.episode_length.tolist() == [1, 1]
+    assert recorder.take_videos() == []
     recorder.close()
 
 
