@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from fleetfoot.core.vec_env import Observations, StepResult
 from fleetfoot.models.actor_critic import Actor
@@ -22,6 +22,11 @@ class Algorithm(Protocol):
     @property
     def actor(self) -> Actor:
         """The policy that is being trained."""
+        ...
+
+    @property
+    def networks(self) -> Mapping[str, nn.Module]:
+        """All that is trained, by its name in the state and below `agent.`: the actor is one of them."""
         ...
 
     def act(self, obs: Observations) -> Tensor:

@@ -11,6 +11,7 @@ from fleetfoot.core.config import Count, NonNegativeFloat, PositiveFloat, UnitIn
 __all__ = [
     "AdaptiveKlCfg",
     "AlgorithmCfg",
+    "EntropyDecayCfg",
     "FixedCfg",
     "GammaWarmupCfg",
     "LinearCfg",
@@ -73,6 +74,18 @@ class GammaWarmupCfg:
 
 
 @config
+class EntropyDecayCfg:
+    """An entropy bonus that falls evenly, and then stays: exploration while a gait is looked for, precision after."""
+
+    final: NonNegativeFloat = 0.0
+    """Where the weight ends."""
+    begin: Annotated[int, Field(ge=0)] = 0
+    """Iterations before it begins to fall."""
+    iterations: Count = 1000
+    """Iterations that it falls for."""
+
+
+@config
 class SymmetryCfg:
     """Learning from the mirror images that the environment's robot has."""
 
@@ -105,7 +118,9 @@ class PpoCfg:
     value_loss_coef: NonNegativeFloat = 1.0
     """Weight of the value loss."""
     entropy_coef: NonNegativeFloat = 0.01
-    """Weight of the entropy bonus."""
+    """Weight of the entropy bonus, at the start."""
+    entropy_decay: EntropyDecayCfg | None = None
+    """Let that weight fall; null for not."""
     max_grad_norm: PositiveFloat = 1.0
     """The gradient of each network is scaled down to this norm."""
     normalize_advantage_per_mini_batch: bool = False

@@ -16,7 +16,12 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from fleetfoot.algorithms.config import PpoCfg
 from fleetfoot.algorithms.losses import clip_fraction, surrogate_loss, value_loss
 from fleetfoot.algorithms.returns import compute_gae, normalize_advantages, successor_values
-from fleetfoot.algorithms.schedules import adapt_learning_rate, planned_learning_rate, warmed_up_gamma
+from fleetfoot.algorithms.schedules import (
+    adapt_learning_rate,
+    planned_entropy_coef,
+    planned_learning_rate,
+    warmed_up_gamma,
+)
 from fleetfoot.core.seeding import make_generator
 from fleetfoot.core.threads import Pair
 from fleetfoot.core.vec_env import Observations, StepResult
@@ -87,6 +92,12 @@ class Ppo:
         self.optimizer = torch.optim.Adam(parameters, lr=self.learning_rate, fused=True)
         self._both = Pair(device)
         self._num_updates = 0
+        self._entropy_coef = cfg.entropy_coef
+
+    @property
+    def networks(self) -> Mapping[str, nn.Module]:
+        """Actor and critic."""
+        return {"actor": self.actor, "critic": self.critic}
 
     @torch.no_grad()
     def act(self, obs: Observations) -> Tensor:
@@ -106,6 +117,7 @@ class Ppo:
         rate = planned_learning_rate(self.cfg.schedule, self.cfg.learning_rate, self._num_updates)
         if rate is not None:
             self.learning_rate.fill_(rate)
+        self._entropy_coef = planned_entropy_coef(self.cfg.entropy_coef, self.cfg.entropy_decay, self._num_updates)
         samples = self._evaluate(last_obs)
         metrics = {**self._count_non_finite(), **_fit_metrics(samples)}
         totals = torch.zeros(len(_MINI_BATCH_TAGS), device=samples.values.device)
@@ -167,7 +179,7 @@ class Ppo:
         ratio = (distribution.log_prob(batch.actions) - batch.log_probs).exp()
         surrogate = surrogate_loss(ratio, advantages, cfg.clip_param)
         entropy = distribution.entropy().mean()
-        (surrogate - cfg.entropy_coef * entropy).backward()
+        (surrogate - self._entropy_coef * entropy).backward()
         with torch.no_grad():
             kl = batch.distribution.kl(distribution).mean()
             return torch.stack((surrogate, entropy, kl, clip_fraction(ratio, cfg.clip_param)))

@@ -7,9 +7,9 @@ from typing import assert_never
 import torch
 from torch import Tensor
 
-from fleetfoot.algorithms.config import AdaptiveKlCfg, FixedCfg, GammaWarmupCfg, LinearCfg, ScheduleCfg
+from fleetfoot.algorithms.config import AdaptiveKlCfg, EntropyDecayCfg, FixedCfg, GammaWarmupCfg, LinearCfg, ScheduleCfg
 
-__all__ = ["adapt_learning_rate", "planned_learning_rate", "warmed_up_gamma"]
+__all__ = ["adapt_learning_rate", "planned_entropy_coef", "planned_learning_rate", "warmed_up_gamma"]
 
 
 def adapt_learning_rate(cfg: ScheduleCfg, learning_rate: Tensor, kl: Tensor) -> Tensor:
@@ -49,10 +49,22 @@ def planned_learning_rate(cfg: ScheduleCfg, start: float, iteration: int) -> flo
         case FixedCfg() | AdaptiveKlCfg():
             return None
         case LinearCfg():
-            x = min(max(iteration - cfg.begin, 0) / cfg.iterations, 1.0)
-            return start + x * (cfg.final_learning_rate - start)
+            return _straight(start, cfg.final_learning_rate, cfg.begin, cfg.iterations, iteration)
         case _:
             assert_never(cfg)
+
+
+def planned_entropy_coef(start: float, decay: EntropyDecayCfg | None, iteration: int) -> float:
+    """The weight of the entropy bonus in an iteration, `start + x (final - start)`, with `x` the share of the way.
+
+    Args:
+        start: The weight at the start.
+        decay: How it falls; None for not.
+        iteration: Iterations done.
+    """
+    if decay is None:
+        return start
+    return _straight(start, decay.final, decay.begin, decay.iterations, iteration)
 
 
 def warmed_up_gamma(gamma: float, warmup: GammaWarmupCfg | None, iteration: int) -> float:
@@ -67,3 +79,9 @@ def warmed_up_gamma(gamma: float, warmup: GammaWarmupCfg | None, iteration: int)
         return gamma
     x = max(iteration - warmup.hold, 0) / warmup.rise
     return 1.0 - (1.0 - warmup.start) ** (1.0 - x) * (1.0 - gamma) ** x
+
+
+def _straight(start: float, final: float, begin: int, duration: int, now: int) -> float:
+    """On a straight line from `start` at `begin` to `final` after `duration` more; level before and after."""
+    x = min(max(now - begin, 0) / duration, 1.0)
+    return start + x * (final - start)

@@ -60,7 +60,9 @@ def make_plan(arguments: Arguments) -> Plan:
     task = find_task(_required_task(flags.task))
     agent_name = flags.agent or task.default_agent
     agent_cfg = find_agent(task, agent_name)()
-    experiment_dir = Path(flags.log_root) / (flags.experiment_name or agent_cfg.experiment_name)
+    env_overrides, agent_overrides = _with_shorthands(arguments)
+    experiment_name = agent_overrides.get("experiment_name", agent_cfg.experiment_name)
+    experiment_dir = Path(flags.log_root) / experiment_name
     checkpoint = _find_checkpoint(arguments, experiment_dir)
     env_cfg = task.env_cfg()
     iterations_done = 0
@@ -73,7 +75,6 @@ def make_plan(arguments: Arguments) -> Plan:
             iterations_done = metadata["iteration"]
     if arguments.command in ("play", "evaluate"):
         env_cfg = task.play_mode(env_cfg)
-    env_overrides, agent_overrides = _with_shorthands(arguments)
     return Plan(
         task=task,
         agent_name=agent_name,

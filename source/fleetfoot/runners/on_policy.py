@@ -17,7 +17,7 @@ from fleetfoot.algorithms.build import build_algorithm
 from fleetfoot.core.config import encode
 from fleetfoot.core.seeding import derive_seed, make_generator
 from fleetfoot.core.vec_env import DescribedEnv, FilmingEnv, Observations, StatefulEnv, VecEnv
-from fleetfoot.errors import ConfigError, NonFiniteError
+from fleetfoot.errors import CheckpointError, ConfigError, NonFiniteError
 from fleetfoot.export.onnx import export_onnx
 from fleetfoot.export.torchscript import export_torchscript
 from fleetfoot.runners.checkpoint import Checkpoint, describe_versions, load_checkpoint, save_checkpoint
@@ -80,6 +80,7 @@ class OnPolicyRunner:
         self._metadata = dict(metadata or {})
         self._writer = writer if writer is not None else self._default_writer()
         self._is_open = False
+        self._saved: int | None = None
         self._git_repos: list[Path] = []
         self._episodes = EpisodeStatistics(env.num_envs, self.device)
         self._step_metrics = StepMetrics()
@@ -106,7 +107,7 @@ class OnPolicyRunner:
             obs = self._iterate(obs, last)
             if self.iteration % self.cfg.save_interval == 0:
                 self._save_to_run()
-        if self.iteration % self.cfg.save_interval:
+        if self._saved != self.iteration:  # also where it was stopped before the first iteration: it can be resumed
             self._save_to_run()
 
     def _iterate(self, obs: Observations, last: int) -> Observations:
@@ -175,6 +176,7 @@ class OnPolicyRunner:
         """`checkpoints/model_<iteration>.pt`, and `best.pt` when no earlier one had a higher mean reward."""
         if self.log_dir is None:
             return
+        self._saved = self.iteration
         folder = self.log_dir / "checkpoints"
         reward = self.scalars.get("Train/mean_reward", float("-inf"))
         if is_best := reward > self.best_reward:
@@ -209,8 +211,13 @@ class OnPolicyRunner:
         """
         checkpoint = load_checkpoint(Path(path), device=self.device)
         check_fits(checkpoint, self.env, str(path))
-        load_networks(checkpoint, {"actor": self.algorithm.actor}, str(path))
-        self.algorithm.load_state_dict(checkpoint.state["algorithm"], optimizer=optimizer)
+        load_networks(checkpoint, self.algorithm.networks, str(path))
+        try:
+            self.algorithm.load_state_dict(checkpoint.state["algorithm"], optimizer=optimizer)
+        except (RuntimeError, KeyError, ValueError) as error:
+            fix = "Leave the overrides of agent.algorithm away: a checkpoint carries its config."
+            expected = "the state of agent.algorithm as configured"
+            raise CheckpointError(str(path), got=str(error), expected=expected, fix=fix) from None
         if environment:
             self._restore_progress(checkpoint)
         return checkpoint.metadata
@@ -226,7 +233,7 @@ class OnPolicyRunner:
         self._episodes.load_state_dict(state["episodes"])
         if isinstance(self.env, StatefulEnv) and state["environment"] is not None:
             self.env.load_state_dict(state["environment"])
-            self._obs = state["obs"]
+            self._obs = state["obs"] or None  # nothing yet, if it was saved before training began
 
     def _checkpoint(self) -> Checkpoint:
         env = self.env

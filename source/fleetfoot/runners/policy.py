@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import final
 
 import torch
@@ -15,7 +16,7 @@ from fleetfoot.models.build import build_actor
 from fleetfoot.runners.checkpoint import Checkpoint
 from fleetfoot.runners.config import OnPolicyRunnerCfg
 
-__all__ = ["InferencePolicy", "build_policy", "check_fits"]
+__all__ = ["InferencePolicy", "build_policy", "check_fits", "load_networks"]
 
 
 @final
@@ -55,7 +56,7 @@ def build_policy(checkpoint: Checkpoint, cfg: OnPolicyRunnerCfg, env: VecEnv, wh
     return InferencePolicy(actor, env.device)
 
 
-def load_networks(checkpoint: Checkpoint, networks: dict[str, torch.nn.Module], where: str) -> None:
+def load_networks(checkpoint: Checkpoint, networks: Mapping[str, torch.nn.Module], where: str) -> None:
     """Copy parameters into networks.
 
     Raises:

@@ -1,8 +1,13 @@
 import pytest
 import torch
 
-from fleetfoot.algorithms.config import AdaptiveKlCfg, FixedCfg, GammaWarmupCfg, LinearCfg
-from fleetfoot.algorithms.schedules import adapt_learning_rate, planned_learning_rate, warmed_up_gamma
+from fleetfoot.algorithms.config import AdaptiveKlCfg, EntropyDecayCfg, FixedCfg, GammaWarmupCfg, LinearCfg
+from fleetfoot.algorithms.schedules import (
+    adapt_learning_rate,
+    planned_entropy_coef,
+    planned_learning_rate,
+    warmed_up_gamma,
+)
 
 CFG = AdaptiveKlCfg(desired_kl=0.01, factor=1.5, min_learning_rate=1e-5, max_learning_rate=1e-2)
 
@@ -69,3 +74,11 @@ def test_a_linear_rate_waits_falls_and_stays():
 def test_other_schedules_plan_nothing():
     assert planned_learning_rate(FixedCfg(), 5e-4, 7) is None
     assert planned_learning_rate(AdaptiveKlCfg(), 5e-4, 7) is None
+
+
+def test_the_entropy_bonus_waits_falls_and_stays():
+    decay = EntropyDecayCfg(final=0.001, begin=10, iterations=4)
+    assert [planned_entropy_coef(0.005, decay, i) for i in (0, 10, 11, 14, 20)] == pytest.approx(
+        [0.005, 0.005, 0.004, 0.001, 0.001]
+    )
+    assert planned_entropy_coef(0.005, None, 99) == 0.005

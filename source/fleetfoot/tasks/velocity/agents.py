@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fleetfoot.algorithms.config import GammaWarmupCfg, LinearCfg, PpoCfg, SymmetryCfg
+from fleetfoot.algorithms.config import EntropyDecayCfg, GammaWarmupCfg, LinearCfg, PpoCfg, SymmetryCfg
 from fleetfoot.models.config import ActorCfg, CriticCfg, GaussianCfg, MlpCfg
 from fleetfoot.runners.config import OnPolicyRunnerCfg
 
@@ -16,19 +16,20 @@ def ppo() -> OnPolicyRunnerCfg:
     network = MlpCfg(hidden_dims=(128, 128, 128), activation="elu")
     return OnPolicyRunnerCfg(
         experiment_name="anymal_flat",
-        max_iterations=600,
+        max_iterations=650,
         algorithm=PpoCfg(
             num_learning_epochs=5,
             num_mini_batches=4,
             learning_rate=1e-3,
             # With batches this small the estimate of how far the policy moved is so noisy that a rate which follows it
             # collapses.
-            schedule=LinearCfg(final_learning_rate=2e-4, begin=300, iterations=300),
+            schedule=LinearCfg(final_learning_rate=1e-4, begin=300, iterations=350),
             gamma=0.99,
             gamma_warmup=GammaWarmupCfg(start=0.96, hold=100, rise=200),
             lam=0.95,
             clip_param=0.2,
             entropy_coef=0.005,
+            entropy_decay=EntropyDecayCfg(final=0.0, begin=250, iterations=200),
         ),
         actor=ActorCfg(network=network, distribution=GaussianCfg(init_std=0.5), obs_normalization=True),
         critic=CriticCfg(network=network, obs_normalization=True),
