@@ -1,0 +1,73 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from fleetfoot.algorithms.build import build_algorithm, check_config
+from fleetfoot.algorithms.config import PpoCfg, SymmetryCfg
+from fleetfoot.core.toy_env import ToyEnv
+from fleetfoot.errors import ConfigError
+from fleetfoot.models.config import ActorCfg, CriticCfg, MlpCfg
+from fleetfoot.runners.config import ObsGroupsCfg, OnPolicyRunnerCfg
+
+SMALL = MlpCfg(hidden_dims=(4,))
+CFG = OnPolicyRunnerCfg(
+    experiment_name="toy", num_steps_per_env=6, actor=ActorCfg(network=SMALL), critic=CriticCfg(network=SMALL)
+)
+
+
+def built(cfg: OnPolicyRunnerCfg = CFG):
+    env = ToyEnv(4)
+    return build_algorithm(env, cfg, env.device)
+
+
+def test_samples_that_do_not_divide_are_an_error_that_offers_what_does():
+    cfg = replace(CFG, algorithm=PpoCfg(num_mini_batches=5))
+    with pytest.raises(ConfigError) as caught:
+        check_config(ToyEnv(4), cfg)
+    assert str(caught.value) == (
+        "agent.algorithm.num_mini_batches: got 5, with 6 steps x 4 environments = 24 samples; "
+        "expected a divisor of the number of samples. "
+        "Use one of [1, 2, 3, 4, 6, 8, 12], or change env.scene.num_envs or agent.num_steps_per_env."
+    )
+
+
+@pytest.mark.parametrize("network", ["actor", "critic"])
+def test_a_group_that_does_not_exist_is_named(network):
+    cfg = replace(CFG, obs_groups=ObsGroupsCfg(**{network: ("polcy",)}))
+    with pytest.raises(ConfigError) as caught:
+        check_config(ToyEnv(4), cfg)
+    assert str(caught.value) == (
+        f"agent.obs_groups.{network}: got 'polcy'; "
+        "expected one of the environment's observation groups: policy, critic. Did you mean 'policy'?"
+    )
+
+
+def test_symmetry_of_an_environment_that_has_none_is_refused():
+    cfg = replace(CFG, algorithm=replace(CFG.algorithm, symmetry=SymmetryCfg()))
+    with pytest.raises(ConfigError, match=r"^agent\.algorithm\.symmetry: got symmetry asked for; expected .* has none"):
+        check_config(ToyEnv(4), cfg)
+
+
+def test_building_checks_first():
+    with pytest.raises(ConfigError):
+        built(replace(CFG, algorithm=PpoCfg(num_mini_batches=5)))
+
+
+def test_networks_follow_from_the_seed():
+    weights = [built(replace(CFG, seed=seed)).networks["actor"].network.layers[0].weight for seed in (1, 1, 2)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_building_leaves_the_global_generator_alone():
+    before = torch.get_rng_state()
+    built()
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_buffer_keeps_each_group_once_and_final_ones_for_the_critic():
+    cfg = replace(CFG, obs_groups=ObsGroupsCfg(actor=("policy",), critic=("policy", "critic")))
+    buffer = built(cfg).buffer
+    assert {group: tuple(x.shape) for group, x in buffer.obs.items()} == {"policy": (6, 4, 2), "critic": (6, 4, 3)}
+    assert set(buffer.final_obs) == {"policy", "critic"}
