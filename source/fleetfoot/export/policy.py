@@ -30,6 +30,7 @@ class ExportedPolicy(nn.Module):
         self.in_dim, self.num_actions = source.inputs.size, source.head.in_dim
         self.normalizer = source.inputs.normalizer if source.inputs.normalizer is not None else nn.Identity()
         self.network = source.network.layers
+        self.eval()
 
     def forward(self, obs: Tensor) -> Tensor:
         """Actions `[B, A]` for observations `[B, O]`."""
