@@ -240,7 +240,7 @@ def test_checkpoints_come_at_the_interval_and_at_the_end(tmp_path):
 
 
 def test_the_best_is_the_one_of_the_highest_mean_reward(tmp_path):
-    runner, reports = make(tmp_path)
+    runner, _ = make(tmp_path)
     for reward in (1.0, 3.0, 2.0, 2.5):
         runner.learn(1)
         runner.scalars["Train/mean_reward"] = reward
@@ -262,7 +262,7 @@ def test_a_run_that_goes_on_beats_the_best_of_before_or_leaves_it(tmp_path):
 
 
 def test_a_request_to_stop_ends_after_the_iteration_and_saves(tmp_path):
-    runner, reports = make(tmp_path)
+    runner, _ = make(tmp_path)
 
     class StopsAtThree(Reports):
         def write(self, report):
@@ -452,4 +452,4 @@ def test_the_toy_task_is_learned():
     runner, reports = make(cfg=cfg, env=env)
     runner.learn(60)
     first, last = (reports.written[i].scalars["Train/mean_reward"] for i in (0, -1))
-    assert last > 0.5 * first  # rewards are negative: less than half of the cost
+    assert last > 0.2 * first  # rewards are negative: less than a fifth of the cost

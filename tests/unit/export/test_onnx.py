@@ -1,0 +1,83 @@
+import json
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from fleetfoot.errors import ExportError, OutputError
+from fleetfoot.export.onnx import _runner, _trace, export_onnx
+from fleetfoot.export.parity import parity_error
+from fleetfoot.export.policy import ExportedPolicy
+
+METADATA = {"task": "Toy", "policy_contract": {"joint_names": ["a", "b"], "gains": [1.5, None]}}
+
+
+@pytest.fixture
+def exported(actor, tmp_path):
+    return export_onnx(actor, tmp_path / "exported" / "policy.onnx", METADATA)
+
+
+def run(path, obs: torch.Tensor) -> torch.Tensor:
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    (actions,) = session.run(["actions"], {"obs": obs.numpy()})
+    return torch.from_numpy(np.asarray(actions))
+
+
+def test_it_computes_the_actions_for_any_batch(actor, exported, generator):
+    for batch in (1, 3, 100):
+        obs = 3 * torch.randn(batch, 6, generator=generator)
+        expected = actor({"policy": obs[:, :4], "command": obs[:, 4:]})[0].mean.detach()
+        torch.testing.assert_close(run(exported, obs), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_it_is_one_file(exported):
+    assert list(exported.parent.iterdir()) == [exported]
+    assert not any(tensor.external_data for tensor in onnx.load(exported).graph.initializer)
+
+
+def test_inputs_and_outputs_have_names_and_a_free_batch(exported):
+    graph = onnx.load(exported).graph
+    axes = {
+        value.name: [axis.dim_param or axis.dim_value for axis in value.type.tensor_type.shape.dim]
+        for value in (*graph.input, *graph.output)
+    }
+    assert axes == {"obs": ["batch", 6], "actions": ["batch", 3]}
+
+
+def test_it_carries_the_contract_and_how_well_it_was_compared(exported):
+    properties = {entry.key: entry.value for entry in onnx.load(exported).metadata_props}
+    contract = json.loads(properties["fleetfoot"])
+    assert contract.pop("parity_error") < 1e-5
+    assert contract == METADATA
+
+
+def test_without_a_normaliser_too(plain_actor, tmp_path):
+    path = export_onnx(plain_actor, tmp_path / "policy.onnx", {})
+    obs = torch.ones(3, 4)
+    torch.testing.assert_close(run(path, obs), plain_actor({"policy": obs})[0].mean.detach())
+
+
+def test_a_model_with_another_weight_is_refused(actor, tmp_path):
+    policy = ExportedPolicy(actor)
+    model = _trace(policy)
+    weight = next(tensor for tensor in model.graph.initializer if tensor.name.endswith("network.2.weight"))
+    wrong = onnx.numpy_helper.to_array(weight).copy()
+    wrong[0, 0] += 0.01
+    weight.CopyFrom(onnx.numpy_helper.from_array(wrong, weight.name))
+    with pytest.raises(ExportError, match="Do not deploy this file"):
+        parity_error(policy, _runner(model.SerializeToString()), tmp_path / "policy.onnx")
+
+
+def test_a_policy_of_nan_is_refused_and_leaves_no_file(actor, tmp_path):
+    torch.nn.init.constant_(actor.network.layers[0].weight, torch.nan)
+    with pytest.raises(ExportError):
+        export_onnx(actor, tmp_path / "policy.onnx", {})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_place_that_cannot_be_written_is_named(plain_actor, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="policy.onnx"):
+        export_onnx(plain_actor, tmp_path / "file" / "policy.onnx", {})
