@@ -1,0 +1,82 @@
+import subprocess
+import sys
+
+import pytest
+
+from fleetfoot.cli.arguments import COMMANDS, build_parser
+from fleetfoot.cli.help import describe_type, help_text
+from fleetfoot.core.config import Count, UnitInterval, encode
+from fleetfoot.tasks.registry import all_tasks
+
+AGENTS = [(task.name, agent) for task in all_tasks().values() for agent in task.agents]
+
+
+def leaves(data, path: str):
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield from leaves(value, f"{path}.{key}")
+    else:
+        yield path
+
+
+@pytest.mark.parametrize(("name", "agent"), AGENTS)
+def test_every_field_is_listed_with_what_it_is_now(name, agent):
+    task = all_tasks()[name]
+    lines = help_text("train", task, agent).splitlines()
+    shown = {line.strip().partition("=")[0] for line in lines if line.startswith("  ") and "=" in line}
+    fields = [*leaves(encode(task.env_cfg()), "env"), *leaves(encode(task.agents[agent]()), "agent")]
+    # A `kind` is shown where there is more than one to choose from.
+    assert [field for field in fields if not field.endswith(".kind") and field not in shown] == []
+    assert "agent.algorithm.schedule.kind" in shown
+    assert len(fields) > 30
+
+
+def test_a_field_is_shown_with_its_value_type_range_unit_and_meaning():
+    text = help_text("train", all_tasks()["Cartpole"], "ppo")
+    assert "  env.effort_scale=100.0\n      number > 0. Force on the cart per unit of action [N].\n" in text
+    assert (
+        "  agent.actor.network.hidden_dims=[32,32]\n      list of integer >= 1. Width of each hidden layer.\n" in text
+    )
+
+
+def test_other_members_of_a_choice_are_shown_with_their_fields():
+    text = help_text("train", all_tasks()["Cartpole"], "ppo")
+    assert "  agent.algorithm.schedule.kind=adaptive_kl\n      one of fixed, adaptive_kl, linear;" in text
+    assert "agent.algorithm.schedule.final_learning_rate=0.0001" in text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_flag_is_listed(command):
+    text = help_text(command, all_tasks()["Cartpole"], "ppo")
+    flags = [option for action in build_parser(command)._actions for option in action.option_strings]
+    assert all(flag in text for flag in flags)
+
+
+@pytest.mark.parametrize(
+    ("hint", "words"),
+    [
+        (Count, "integer >= 1"),
+        (UnitInterval, "number >= 0 <= 1"),
+        (float | None, "number or null"),
+        (tuple[float, float], "[number, number]"),
+        (tuple[int, ...], "list of integer"),
+        (bool, "true or false"),
+        (str, "text"),
+        (dict[str, float], "mapping of text to number"),
+    ],
+)
+def test_types_in_words(hint, words):
+    assert describe_type(hint) == words
+
+
+@pytest.mark.parametrize("words", [[], ["--version"], ["train", "--help"], ["play", "-h"], ["list_tasks"]])
+def test_help_imports_no_torch_and_no_simulator(words):
+    code = f"""
+import sys
+from fleetfoot.cli.main import main
+status = main({words!r})
+print(status, sorted({{"torch", "mujoco", "numpy", "matplotlib", "rich", "tensorboard"}} & set(sys.modules)))
+"""
+    environment = {"PYTHONPATH": ":".join(sys.path)}
+    said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert said.stdout.splitlines()[-1] == "0 []"
