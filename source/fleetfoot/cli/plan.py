@@ -5,6 +5,8 @@ Everything a user can get wrong in names, paths and values is found here, before
 
 from __future__ import annotations
 
+from argparse import Namespace
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,10 @@ _SHORTHANDS = {
     "logger": "agent.logger",
 }
 """Flags that are another way to write an override."""
+
+
+_NUM_ENVS: Mapping[str, int] = {"play": 1, "evaluate": 128, "export": 1}
+"""Environments that the commands use that do not train, unless told otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,13 +74,15 @@ def make_plan(arguments: Arguments) -> Plan:
     iterations_done = 0
     if checkpoint is not None:
         metadata = _read_metadata(checkpoint, task)
+        _refuse_other_agent(flags, metadata)
         if arguments.command != "train" or flags.resume:
-            agent_name = metadata["agent_name"]
+            agent_name = metadata.get("agent_name", agent_name)
             agent_cfg = decode(type(agent_cfg), metadata["agent"], where=f"{checkpoint}: agent")
-            env_cfg = decode(type(env_cfg), metadata["env"], where=f"{checkpoint}: env")
+            env_cfg = decode(type(env_cfg), metadata.get("env", {}), where=f"{checkpoint}: env")
             iterations_done = metadata["iteration"]
-    if arguments.command in ("play", "evaluate"):
-        env_cfg = task.play_mode(env_cfg)
+    if arguments.command != "train":
+        few = {"scene.num_envs": str(_NUM_ENVS[arguments.command])}
+        env_cfg = apply_overrides(task.play_mode(env_cfg), few, where="env")
     return Plan(
         task=task,
         agent_name=agent_name,
@@ -99,7 +107,10 @@ def _with_shorthands(arguments: Arguments) -> tuple[dict[str, str], dict[str, st
         value = getattr(arguments.flags, flag, None)
         if value is not None:
             root, _, below = path.partition(".")
-            overrides[root].setdefault(below, str(value))
+            if below in overrides[root]:
+                got = f"{value}, and {path}={overrides[root][below]}"
+                raise ConfigError(f"--{flag}", got=got, expected="one of the two: they mean the same")
+            overrides[root][below] = str(value)
     return overrides["env"], overrides["agent"]
 
 
@@ -113,12 +124,21 @@ def _find_checkpoint(arguments: Arguments, experiment_dir: Path) -> Path | None:
     return find_checkpoint(selector, experiment_dir)
 
 
+def _refuse_other_agent(flags: Namespace, metadata: Mapping[str, Any]) -> None:
+    """A checkpoint carries its agent: naming another one cannot have been meant."""
+    trained = metadata.get("agent_name")
+    takes_agent = getattr(flags, "resume", True)  # a new training only borrows the weights
+    if takes_agent and flags.agent and trained and flags.agent != trained:
+        raise ConfigError("--agent", got=flags.agent, expected=f"{trained}, the agent of the checkpoint")
+
+
 def _read_metadata(path: Path, task: TaskSpec) -> dict[str, Any]:
     from fleetfoot.runners.checkpoint import load_checkpoint
 
     metadata = load_checkpoint(path).metadata
-    if metadata.get("task") != task.name:
-        got = f"a checkpoint of task {metadata.get('task')!r}"
+    trained = metadata.get("task") or metadata["policy_contract"].get("task")
+    if trained != task.name:
+        got = f"a checkpoint of task {trained!r}"
         raise CheckpointError(
             str(path), got=got, expected=f"one of {task.name!r}", fix="Check --task and --checkpoint."
         )

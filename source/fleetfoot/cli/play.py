@@ -10,17 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleetfoot.cli.arguments import Arguments
-from fleetfoot.cli.plan import Plan, make_plan
+from fleetfoot.cli.plan import make_plan
 from fleetfoot.cli.policy import open_policy
 from fleetfoot.cli.run_folder import run_folder_of
-from fleetfoot.core.config import apply_overrides
 from fleetfoot.runners.logging.console import Console
 
 if TYPE_CHECKING:
     from fleetfoot.core.vec_env import VecEnv
     from fleetfoot.runners.policy import InferencePolicy
 
-__all__ = ["film_policy", "play"]
+__all__ = ["has_display", "play"]
 
 
 def play(arguments: Arguments) -> int:
@@ -29,30 +28,19 @@ def play(arguments: Arguments) -> int:
     assert plan.checkpoint is not None
     console = Console()
     with open_policy(plan, console) as (env, policy, _):
-        if arguments.flags.video or not has_display():
-            path = run_folder_of(plan.checkpoint) / "videos" / "play" / f"{plan.checkpoint.stem}.mp4"
-            with console.stage(f"film {arguments.flags.video_length} steps"):
-                film_policy(plan, policy, path, seconds=arguments.flags.video_length * env.step_dt)
-            print(path)
-        else:
-            _show(env, policy, arguments.flags.num_steps or env.max_episode_length)
+        path = run_folder_of(plan.checkpoint) / "videos" / "play" / f"{plan.checkpoint.stem}.mp4"
+        num_steps = arguments.flags.num_steps or env.max_episode_length
+        if arguments.flags.video or not has_display() or not _show(env, policy, num_steps, console):
+            _film(env, policy, arguments.flags.video_length, path, console)
     return 0
 
 
-def film_policy(plan: Plan, policy: InferencePolicy, path: Path, *, seconds: float) -> None:
-    """Film one robot that follows the policy, without noise or pushes.
-
-    Raises:
-        OutputError: The video could not be drawn; says why.
-    """
+def _film(env: VecEnv, policy: InferencePolicy, num_steps: int, path: Path, console: Console) -> None:
     from fleetfoot.envs.video import film
 
-    cfg = apply_overrides(plan.task.play_mode(plan.env_cfg), {"scene.num_envs": "1"}, where="env")
-    env = plan.task.make_env(cfg, device="cpu", seed=plan.agent_cfg.seed)
-    try:
-        film(env, policy, round(seconds / env.step_dt), path)
-    finally:
-        env.close()
+    with console.stage(f"film {num_steps} steps"):
+        film(env, policy, num_steps, path)
+    print(path)
 
 
 def has_display() -> bool:
@@ -60,16 +48,26 @@ def has_display() -> bool:
     return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def _show(env: VecEnv, policy: InferencePolicy, num_steps: int) -> None:
-    """Follow the first robot in MuJoCo's own viewer, in real time, until the window is closed."""
+def _show(env: VecEnv, policy: InferencePolicy, num_steps: int, console: Console) -> bool:
+    """Follow the first robot in MuJoCo's own viewer, in real time, until the window is closed.
+
+    Returns:
+        False if there is no opening a window here after all.
+    """
     from fleetfoot.envs.viewer import Viewer
 
+    try:
+        window = Viewer(env)
+    except Exception as error:  # whatever keeps a window from opening: a stale DISPLAY, macOS without mjpython
+        console.message(f"no window ({error}): filming instead")
+        return False
     obs = env.reset()
-    with Viewer(env) as viewer:
+    with window as viewer:
         for step in itertools.count():
             began = time.perf_counter()
             obs = env.step(policy(obs)).obs
             viewer.draw()
             if viewer.is_closed or step >= num_steps:
-                return
+                break
             time.sleep(max(0.0, env.step_dt - (time.perf_counter() - began)))
+    return True

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import signal
 from argparse import Namespace
+from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from fleetfoot.cli.arguments import Arguments
 from fleetfoot.cli.plan import Plan, make_plan
 from fleetfoot.cli.run_folder import new_run_folder, run_folder_of, write_params
+from fleetfoot.cli.signals import stop_in_order
 from fleetfoot.core.config import encode
 from fleetfoot.errors import ConfigError
 from fleetfoot.runners.logging.console import Console
@@ -24,33 +24,31 @@ __all__ = ["train"]
 
 def train(arguments: Arguments) -> int:
     """Train a policy, export it, film it; returns the exit status."""
-    plan = make_plan(arguments)
+    plan, flags = make_plan(arguments), arguments.flags
     console = Console()
     with console.stage("import torch"):
         from fleetfoot.algorithms.build import check_config
     with console.stage(f"make {plan.env_cfg.scene.num_envs} environments of {plan.task.name}"):
         env = _make_env(plan)
-    try:
+    with ExitStack() as stack:
+        stack.callback(lambda: env.close())  # the recorder's, once there is one
         check_config(env, plan.agent_cfg)
-        folder = _run_folder(plan, resume=arguments.flags.resume)
-        if arguments.flags.video:
-            env = _filmed(env, plan, folder, arguments.flags, console)
-        return _train_in(env, plan, folder, arguments.flags, console)
-    finally:
-        env.close()
+        folder = run_folder_of(plan.checkpoint) if flags.resume and plan.checkpoint else new_run_folder(plan)
+        if flags.video:
+            env = _filmed(env, plan, folder, flags, console)
+        with console.stage("build the networks"):
+            runner = _make_runner(env, plan, folder, console)
+            if plan.checkpoint:
+                runner.load(plan.checkpoint, optimizer=flags.resume, environment=flags.resume)
+        _require_work(runner, plan)
+        write_params(folder, plan)
+        return _learn(runner, plan, folder, console, flags)
 
 
 def _make_env(plan: Plan) -> VecEnv:
     from fleetfoot.cli.device import resolve_device
 
     return plan.task.make_env(plan.env_cfg, device=resolve_device(plan.device), seed=plan.agent_cfg.seed)
-
-
-def _run_folder(plan: Plan, *, resume: bool) -> Path:
-    """The folder of the run that goes on, or a new one; with the configs in it."""
-    folder = run_folder_of(plan.checkpoint) if resume and plan.checkpoint else new_run_folder(plan)
-    write_params(folder, plan)
-    return folder
 
 
 def _filmed(env: VecEnv, plan: Plan, folder: Path, flags: Namespace, console: Console) -> VecEnv:
@@ -66,38 +64,35 @@ def _filmed(env: VecEnv, plan: Plan, folder: Path, flags: Namespace, console: Co
     )
 
 
-def _train_in(env: VecEnv, plan: Plan, folder: Path, flags: Namespace, console: Console) -> int:
-    resume = bool(flags.resume)
-    with console.stage("build the networks"):
-        runner = _make_runner(env, plan, folder, console)
-        if plan.checkpoint:
-            runner.load(plan.checkpoint, optimizer=resume, environment=resume)
-    remaining = plan.agent_cfg.max_iterations - runner.iteration
-    if remaining <= 0:
+def _require_work(runner: OnPolicyRunner, plan: Plan) -> None:
+    """Refuse to go on with a run that is done."""
+    wanted = plan.agent_cfg.max_iterations
+    if runner.iteration >= wanted:
         raise ConfigError(
             "--max_iterations",
-            got=f"{plan.agent_cfg.max_iterations}, and the checkpoint has done {runner.iteration}",
+            got=f"{wanted}, and the checkpoint has done {runner.iteration}",
             expected="more than the checkpoint has done",
-            fix=f"Pass --max_iterations {runner.iteration + plan.agent_cfg.max_iterations}, say.",
+            fix=f"Pass --max_iterations {runner.iteration + wanted}, say.",
         )
-    return _learn(runner, remaining, plan, folder, console, flags)
 
 
-def _learn(
-    runner: OnPolicyRunner, iterations: int, plan: Plan, folder: Path, console: Console, flags: Namespace
-) -> int:
-    """The training itself, which Ctrl-C and SIGTERM end after the iteration in progress."""
-    from fleetfoot.cli.wrap_up import wrap_up
+def _learn(runner: OnPolicyRunner, plan: Plan, folder: Path, console: Console, flags: Namespace) -> int:
+    """The training itself, which Ctrl-C and SIGTERM end after the iteration in progress; returns the exit status."""
+    from fleetfoot.cli.wrap_up import say_how_to_go_on, wrap_up
 
-    received = _stop_on_signals(runner, console)
-    status = "failed"
+    wanted, status = plan.agent_cfg.max_iterations, "failed"
     try:
-        runner.learn(iterations, init_at_random_ep_len=True)
-        status = "interrupted" if received else "finished"
+        with stop_in_order(runner.request_stop) as received:
+            runner.learn(wanted - runner.iteration, init_at_random_ep_len=True)
+        status = "finished" if runner.iteration >= wanted else "interrupted"
         wrap_up(runner, plan, folder, console, status, with_film=not flags.no_final_video)
     finally:
+        if status == "failed":
+            console.close(status)
+            say_how_to_go_on(plan, folder, console)
+        runner.env.close()  # the last videos are finished here, and the writers take them
         runner.close(status)
-    return 128 + received[0] if received else 0
+    return 128 + received[0] if status == "interrupted" else 0
 
 
 def _make_runner(env: VecEnv, plan: Plan, folder: Path, console: Console) -> OnPolicyRunner:
@@ -106,20 +101,6 @@ def _make_runner(env: VecEnv, plan: Plan, folder: Path, console: Console) -> OnP
 
     metadata = {"task": plan.task.name, "agent_name": plan.agent_name, "env": encode(plan.env_cfg)}
     writer = file_writers(plan.agent_cfg, beside=(console,), report=console.message)
-    return OnPolicyRunner(env, plan.agent_cfg, folder, env.device, writer=writer, metadata=metadata)
-
-
-def _stop_on_signals(runner: OnPolicyRunner, console: Console) -> list[int]:
-    """From now on the first signal stops the training in order, the second at once; returns where it is noted."""
-    received: list[int] = []
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-        runner.stop_requested = True
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, signal.SIG_DFL)
-        console.message(f"{signal.Signals(number).name}: saving after this iteration (once more: stop at once)")
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    return received
+    return OnPolicyRunner(
+        env, plan.agent_cfg, folder, env.device, writer=writer, metadata=metadata, report=console.message
+    )

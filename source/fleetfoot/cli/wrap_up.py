@@ -6,11 +6,13 @@ The training is done and saved by now: whatever fails here is said, and costs no
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleetfoot.cli.plan import Plan
+from fleetfoot.core.config import apply_overrides
 from fleetfoot.errors import FleetfootError
 from fleetfoot.runners.logging.console import Console
 from fleetfoot.runners.logging.jsonl import METRICS_FILE
@@ -20,7 +22,7 @@ from fleetfoot.runners.logging.writer import Status, section
 if TYPE_CHECKING:
     from fleetfoot.runners.on_policy import OnPolicyRunner
 
-__all__ = ["wrap_up"]
+__all__ = ["say_how_to_go_on", "wrap_up"]
 
 _FILM_S = 10.0
 
@@ -62,29 +64,29 @@ def _make_files(
         try:
             with console.stage(f"write {name}"):
                 files[name] = make()
-        except (FleetfootError, OSError) as error:
-            console.message(f"no {name}: {error}")
+        except Exception as error:  # the training is done: nothing that fails now may take the rest with it
+            reason = str(error) if isinstance(error, FleetfootError) else f"{type(error).__name__}: {error}"
+            console.message(f"no {name}: {reason}")
+    if "video" in files:
+        runner.add_video(files["video"])
     return files
 
 
 def _film(runner: OnPolicyRunner, plan: Plan, folder: Path) -> Path:
     """Ten seconds of the trained policy, in an environment of its own."""
-    from fleetfoot.cli.play import film_policy
+    from fleetfoot.envs.video import film
 
-    path = folder / "videos" / f"policy-{runner.iteration}.mp4"
-    film_policy(plan, runner.get_inference_policy("cpu"), path, seconds=_FILM_S)
-    runner.add_video(path)
-    return path
+    cfg = apply_overrides(plan.task.play_mode(plan.env_cfg), {"scene.num_envs": "1"}, where="env")
+    env = plan.task.make_env(cfg, device=runner.device, seed=plan.agent_cfg.seed)
+    try:
+        path = folder / "videos" / f"policy-{runner.iteration}.mp4"
+        return film(env, runner.get_inference_policy(), round(_FILM_S / env.step_dt), path)
+    finally:
+        env.close()
 
 
 def _summarize(runner: OnPolicyRunner, plan: Plan, folder: Path, status: Status, files: dict[str, Path]) -> RunSummary:
-    script = "./isaaclab.sh -p scripts/{}.py --task " + plan.task.name
-    here = f"--checkpoint {folder}"
-    hints = {
-        "finished": (f"{script.format('play')} {here}",),
-        "interrupted": (f"{script.format('train')} --resume {here}",),
-        "failed": (),
-    }
+    hint = _command("play", plan, folder) if status == "finished" else _command("train", plan, folder, "--resume ")
     return RunSummary(
         title=f"{plan.task.name}: {'trained' if status == 'finished' else 'stopped'}",
         status=status,
@@ -96,5 +98,18 @@ def _summarize(runner: OnPolicyRunner, plan: Plan, folder: Path, status: Status,
         folder=folder,
         metrics=section(runner.scalars, "Metrics"),
         files=files,
-        hints=hints[status],
+        hints=(hint,),
     )
+
+
+def say_how_to_go_on(plan: Plan, folder: Path, console: Console) -> None:
+    """After a failure: name the command that goes on from the last checkpoint, if there is one."""
+    if any((folder / "checkpoints").glob("model_*.pt")):
+        console.message(f"go on from the last checkpoint: {_command('train', plan, folder, '--resume ')}")
+
+
+def _command(script: str, plan: Plan, folder: Path, flags: str = "") -> str:
+    """What to type next."""
+    device = "" if plan.device == "cpu" else f" --device {plan.device}"
+    here = f"{flags}--checkpoint {shlex.quote(str(folder))}{device}"
+    return f"./isaaclab.sh -p scripts/{script}.py --task {shlex.quote(plan.task.name)} {here}"

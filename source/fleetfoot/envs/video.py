@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fleetfoot.core.symmetry import SymmetricEnv
 from fleetfoot.core.vec_env import DescribedEnv, Observations, StatefulEnv, StepResult, VecEnv
 from fleetfoot.errors import ContractError, OutputError
 from fleetfoot.sim.recording import Recording
@@ -83,6 +84,8 @@ class VideoRecorder:
             self.state_dict, self.load_state_dict = env.state_dict, env.load_state_dict
         if isinstance(env, DescribedEnv):
             self.policy_contract = env.policy_contract
+        if isinstance(env, SymmetricEnv):
+            self.mirror_images = env.mirror_images
 
     @property
     def env(self) -> VecEnv:

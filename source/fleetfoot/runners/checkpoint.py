@@ -22,7 +22,14 @@ import torch
 from fleetfoot.core.files import atomic_write
 from fleetfoot.errors import CheckpointError
 
-__all__ = ["Checkpoint", "describe_versions", "find_checkpoint", "load_checkpoint", "save_checkpoint"]
+__all__ = [
+    "Checkpoint",
+    "describe_versions",
+    "find_checkpoint",
+    "load_checkpoint",
+    "save_checkpoint",
+    "set_aside_later",
+]
 
 FORMAT = "fleetfoot.checkpoint"
 SCHEMA_VERSION = 1
@@ -102,6 +109,20 @@ def find_checkpoint(selector: str, experiment_dir: Path) -> Path:
         expected="at least one run with a checkpoint",
         fix="Train first, or give a path.",
     )
+
+
+def set_aside_later(folder: Path, iteration: int) -> None:
+    """Rename the checkpoints of a run that are later than the one it goes on from, to `<name>.void`.
+
+    They belong to a branch of the training that is now given up: neither `latest` nor `best` may mean them.
+    """
+    for path in folder.glob("model_*.pt"):
+        match = re.fullmatch(r"model_(\d+)\.pt", path.name)
+        if match and int(match[1]) > iteration:
+            path.replace(path.with_name(f"{path.name}.void"))
+    best = folder / "best.pt"
+    if best.is_file() and load_checkpoint(best).metadata["iteration"] > iteration:
+        best.replace(best.with_name("best.pt.void"))
 
 
 def _pick(run: Path, selector: str) -> Path | None:

@@ -5,9 +5,10 @@ Axis: `N` environments.
 
 from __future__ import annotations
 
+import secrets
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, final
 
@@ -15,14 +16,21 @@ import torch
 
 from fleetfoot.algorithms.build import build_algorithm
 from fleetfoot.core.config import encode
-from fleetfoot.core.seeding import derive_seed, make_generator
+from fleetfoot.core.seeding import make_generator
 from fleetfoot.core.vec_env import DescribedEnv, FilmingEnv, Observations, StatefulEnv, VecEnv
-from fleetfoot.errors import CheckpointError, ConfigError, NonFiniteError
+from fleetfoot.errors import CheckpointError, ConfigError, NonFiniteError, OutputError
 from fleetfoot.export.onnx import export_onnx
 from fleetfoot.export.torchscript import export_torchscript
-from fleetfoot.runners.checkpoint import Checkpoint, describe_versions, load_checkpoint, save_checkpoint
+from fleetfoot.runners.checkpoint import (
+    Checkpoint,
+    describe_versions,
+    load_checkpoint,
+    save_checkpoint,
+    set_aside_later,
+)
 from fleetfoot.runners.config import OnPolicyRunnerCfg
 from fleetfoot.runners.logging.build import file_writers
+from fleetfoot.runners.logging.jsonl import METRICS_FILE
 from fleetfoot.runners.logging.writer import IterationReport, MetricsWriter, NullWriter, RunInfo, Status, Timings
 from fleetfoot.runners.metrics import EpisodeStatistics, StepMetrics, read_back
 from fleetfoot.runners.policy import InferencePolicy, check_fits, load_networks
@@ -43,9 +51,10 @@ class OnPolicyRunner:
         env: The environment; stays the caller's to close.
         cfg: The run.
         log_dir: The run's folder; without it nothing is written.
-        device: Where the networks live; must be the environment's device.
+        device: Where the networks live: the environment's device, which is the default.
         writer: Where reports go; by default TensorBoard, `metrics.jsonl` and, if configured, W&B in `log_dir`.
         metadata: Plain JSON data to carry in every checkpoint, as the task's name and config.
+        report: Takes what a person should know while the training goes on, a sentence at a time; by default a warning.
 
     Raises:
         ConfigError: The config does not fit the environment or the device.
@@ -56,14 +65,15 @@ class OnPolicyRunner:
         env: VecEnv,
         cfg: OnPolicyRunnerCfg,
         log_dir: str | Path | None = None,
-        device: torch.device | str = "cpu",
+        device: torch.device | str | None = None,
         *,
         writer: MetricsWriter | None = None,
         metadata: Mapping[str, Any] | None = None,
+        report: Callable[[str], None] | None = None,
     ) -> None:
         self.env, self.cfg = env, cfg
         self.log_dir = Path(log_dir) if log_dir is not None else None
-        self.device = torch.device(device)
+        self.device = env.device if device is None else torch.device(device)
         if self.device != env.device:
             raise ConfigError("device", got=self.device, expected=f"the environment's device, {env.device}")
         self.algorithm = build_algorithm(env, cfg, self.device)
@@ -77,7 +87,8 @@ class OnPolicyRunner:
         """Highest mean reward that a checkpoint was saved with."""
         self.stop_requested = False
         """Set it, from a signal handler say, and `learn` returns after the iteration in progress."""
-        self._metadata = dict(metadata or {})
+        self._metadata = {**(metadata or {}), "git": git_commit(Path(__file__)), "device": self.device.type}
+        self._say = report or (lambda text: warnings.warn(text, stacklevel=3))
         self._writer = writer if writer is not None else self._default_writer()
         self._is_open = False
         self._saved: int | None = None
@@ -106,9 +117,14 @@ class OnPolicyRunner:
         while self.iteration < last and not self.stop_requested:
             obs = self._iterate(obs, last)
             if self.iteration % self.cfg.save_interval == 0:
-                self._save_to_run()
+                self._try_to_save()
+        self.stop_requested = False
         if self._saved != self.iteration:  # also where it was stopped before the first iteration: it can be resumed
             self._save_to_run()
+
+    def request_stop(self) -> None:
+        """Let `learn` return after the iteration in progress; safe to call from a signal handler."""
+        self.stop_requested = True
 
     def _iterate(self, obs: Observations, last: int) -> Observations:
         """One iteration: collect, update, report; returns the observations after it."""
@@ -158,14 +174,12 @@ class OnPolicyRunner:
             scalars=self.scalars,
         )
         self._writer.write(report)
-        if isinstance(self.env, FilmingEnv):
-            for path in self.env.take_videos():
-                self.add_video(path)
+        self._hand_over_videos()
 
     def _begin(self, at_random_times: bool) -> Observations:
         """Observations to go on from: those of the checkpoint, of the last `learn`, or of a fresh start."""
         if self._obs is None:
-            self._obs = self.env.reset(derive_seed(self.cfg.seed, "environment") % 2**31)
+            self._obs = self.env.reset()
             if at_random_times:
                 generator = make_generator(self.cfg.seed, "episode lengths", self.device)
                 times = torch.rand(self.env.num_envs, generator=generator, device=self.device)
@@ -185,6 +199,13 @@ class OnPolicyRunner:
         save_checkpoint(folder / f"model_{self.iteration}.pt", checkpoint)
         if is_best:
             save_checkpoint(folder / "best.pt", checkpoint)
+
+    def _try_to_save(self) -> None:
+        """Save if it can be done; a disk that is full now may have room at the next interval, or at the end."""
+        try:
+            self._save_to_run()
+        except OutputError as error:
+            self._say(f"iteration {self.iteration} was not saved, and the training goes on: {error}")
 
     def save(self, path: str | Path) -> None:
         """Write a checkpoint that holds everything that decides the next number.
@@ -211,6 +232,13 @@ class OnPolicyRunner:
         """
         checkpoint = load_checkpoint(Path(path), device=self.device)
         check_fits(checkpoint, self.env, str(path))
+        if optimizer and checkpoint.metadata["device"] != self.device.type:
+            raise CheckpointError(
+                str(path),
+                got=f"a run on {checkpoint.metadata['device']}, whose random numbers go on only there",
+                expected=f"one on {self.device.type}",
+                fix="Resume on the same kind of device, or begin a new run with its weights: leave --resume away.",
+            )
         load_networks(checkpoint, self.algorithm.networks, str(path))
         try:
             self.algorithm.load_state_dict(checkpoint.state["algorithm"], optimizer=optimizer)
@@ -228,16 +256,29 @@ class OnPolicyRunner:
         self.seconds, self.best_reward = state["seconds"], state["best_reward"]
         if state["num_envs"] != self.env.num_envs:
             got = f"{self.env.num_envs} environments, {state['num_envs']} when the checkpoint was saved"
-            warnings.warn(f"env.scene.num_envs: {got}: their episodes begin afresh.", stacklevel=3)
+            self._say(f"env.scene.num_envs: {got}: their episodes begin afresh.")
             return
-        self._episodes.load_state_dict(state["episodes"])
         if isinstance(self.env, StatefulEnv) and state["environment"] is not None:
-            self.env.load_state_dict(state["environment"])
+            self._episodes.load_state_dict(state["episodes"])
+            self._load_environment(state["environment"])
             self._obs = state["obs"] or None  # nothing yet, if it was saved before training began
 
-    def _checkpoint(self) -> Checkpoint:
+    def _load_environment(self, state: Mapping[str, Any]) -> None:
+        assert isinstance(self.env, StatefulEnv)
+        try:
+            self.env.load_state_dict(state)
+        except (RuntimeError, KeyError, ValueError) as error:
+            raise CheckpointError(
+                "the environment's state",
+                got=f"{type(error).__name__}: {error}",
+                expected="that of an environment with this config",
+                fix="Leave the overrides of env away, or begin a new run with its weights: leave --resume away.",
+            ) from error
+
+    def _describe(self) -> dict[str, Any]:
+        """What a checkpoint and an exported policy say of themselves, as plain JSON data."""
         env = self.env
-        metadata = {
+        return {
             **self._metadata,
             "agent": encode(self.cfg),
             "iteration": self.iteration,
@@ -246,8 +287,10 @@ class OnPolicyRunner:
             "num_actions": env.action_spec.size,
             "policy_contract": env.policy_contract() if isinstance(env, DescribedEnv) else {},
             "versions": describe_versions(),
-            "git": git_commit(Path(__file__)),
         }
+
+    def _checkpoint(self) -> Checkpoint:
+        env = self.env
         state = {
             "algorithm": self.algorithm.state_dict(),
             "iteration": self.iteration,
@@ -259,7 +302,7 @@ class OnPolicyRunner:
             "environment": env.state_dict() if isinstance(env, StatefulEnv) else None,
             "obs": dict(self._obs or {}),
         }
-        return Checkpoint(metadata=metadata, state=state)
+        return Checkpoint(metadata=self._describe(), state=state)
 
     def get_inference_policy(self, device: torch.device | str | None = None) -> InferencePolicy:
         """A copy of the policy for use: observations in, the most likely actions out."""
@@ -271,7 +314,7 @@ class OnPolicyRunner:
         Raises:
             ExportError: The file does not compute the same actions.
         """
-        return export_onnx(self.algorithm.actor, Path(path) / filename, self._checkpoint().metadata)
+        return export_onnx(self.algorithm.actor, Path(path) / filename, self._describe())
 
     def export_policy_to_jit(self, path: str | Path, filename: str = "policy.pt") -> Path:
         """Write the policy as TorchScript into the folder `path`, compared with the torch policy.
@@ -279,7 +322,7 @@ class OnPolicyRunner:
         Raises:
             ExportError: The file does not compute the same actions.
         """
-        return export_torchscript(self.algorithm.actor, Path(path) / filename, self._checkpoint().metadata)
+        return export_torchscript(self.algorithm.actor, Path(path) / filename, self._describe())
 
     def train_mode(self) -> None:
         """Networks behave as in training."""
@@ -293,6 +336,11 @@ class OnPolicyRunner:
         """Also write down the state of the git repository that holds `path`, when training begins."""
         self._git_repos.append(Path(path))
 
+    def _hand_over_videos(self) -> None:
+        if isinstance(self.env, FilmingEnv):
+            for path in self.env.take_videos():
+                self.add_video(path)
+
     def add_video(self, path: Path) -> None:
         """Hand a video of the policy as it is now to the writers."""
         self._writer.add_video(path, self.iteration)
@@ -300,18 +348,23 @@ class OnPolicyRunner:
     def close(self, status: Status = "finished") -> None:
         """Finish the writers; does nothing the second time."""
         if self._is_open:
+            self._hand_over_videos()
             self._writer.close(status)
             self._is_open = False
 
     def _open(self) -> None:
         if self._is_open or self.log_dir is None:
             return
+        if self.iteration == 0 and (self.log_dir / METRICS_FILE).exists():
+            fix = "Use another folder, or go on with that run: load its checkpoint first."
+            raise OutputError(str(self.log_dir), got="a folder with another run in it", expected="a new one", fix=fix)
+        set_aside_later(self.log_dir / "checkpoints", self.iteration)
         self._writer.start(
             RunInfo(
                 name=self.log_dir.name,
                 log_dir=self.log_dir,
                 task=str(self._metadata.get("task", "")),
-                run_id=self.log_dir.name.replace(".", "-"),
+                run_id=f"{self.log_dir.name.replace('.', '-')}-{secrets.token_hex(4)}",
                 device=str(self.device),
                 num_envs=self.env.num_envs,
                 resumed_from=self.iteration or None,

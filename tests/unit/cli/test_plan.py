@@ -1,3 +1,4 @@
+import dataclasses
 from dataclasses import replace
 
 import pytest
@@ -65,8 +66,9 @@ def test_a_flag_is_a_shorter_way_to_write_a_field(words, read, expected):
     assert read(plan("train", *words)) == expected
 
 
-def test_an_override_beats_the_flag():
-    assert plan("train", "--num_envs", "7", "env.scene.num_envs=9").env_cfg.scene.num_envs == 9
+def test_a_flag_and_an_override_that_mean_the_same_are_refused():
+    with pytest.raises(ConfigError, match=r"--num_envs: got 7, and env\.scene\.num_envs=9"):
+        plan("train", "--num_envs", "7", "env.scene.num_envs=9")
 
 
 def test_overrides_reach_both_configs():
@@ -127,9 +129,12 @@ def test_noise_and_pushes_are_off_where_a_policy_is_judged(tmp_path):
     }
     save_checkpoint(tmp_path / "model_1.pt", Checkpoint(metadata=metadata, state={}))
     words = ["--task", task.name, "--checkpoint", str(tmp_path / "model_1.pt")]
-    made = make_plan(parse("evaluate", words))
-    assert made.env_cfg == task.play_mode(task.env_cfg())
-    assert made.env_cfg != task.env_cfg()
+    made = make_plan(parse("evaluate", words)).env_cfg
+    calm = task.play_mode(task.env_cfg())
+    assert made == dataclasses.replace(calm, scene=dataclasses.replace(calm.scene, num_envs=128))
+    assert not made.observations.enable_corruption
+    typed = make_plan(parse("play", [*words, "--num_envs", "3", "env.events.push_interval=[3,4]"])).env_cfg
+    assert (typed.scene.num_envs, typed.events.push_interval) == (3, (3.0, 4.0))
     back_on = make_plan(parse("evaluate", [*words, "env.observations.enable_corruption=true"]))
     assert back_on.env_cfg.observations.enable_corruption
 

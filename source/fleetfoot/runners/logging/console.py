@@ -266,7 +266,7 @@ def _plain_line(view: View) -> str:
         parts.append(f"length {report.scalars['Train/mean_episode_length']:.0f}")
     for name, value in section(report.scalars, "Metrics").items():
         if name.startswith("track_"):
-            parts.append(f"{name.removeprefix('tracking_')} {value:.2f}")
+            parts.append(f"{name.removeprefix('track_')} {value:.2f}")
     parts += [f"{view.steps_per_second:,.0f} steps/s", f"left {duration(view.seconds_left)}"]
     return "  ".join(parts)
 
