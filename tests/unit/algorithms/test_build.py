@@ -34,11 +34,11 @@ def test_samples_that_do_not_divide_are_an_error_that_offers_what_does():
 
 @pytest.mark.parametrize("network", ["actor", "critic"])
 def test_a_group_that_does_not_exist_is_named(network):
-    cfg = replace(CFG, obs_groups=ObsGroupsCfg(**{network: ("polcy",)}))
+    cfg = replace(CFG, obs_groups=ObsGroupsCfg(**{network: ("policy_",)}))
     with pytest.raises(ConfigError) as caught:
         check_config(ToyEnv(4), cfg)
     assert str(caught.value) == (
-        f"agent.obs_groups.{network}: got 'polcy'; "
+        f"agent.obs_groups.{network}: got 'policy_'; "
         "expected one of the environment's observation groups: policy, critic. Did you mean 'policy'?"
     )
 

@@ -76,8 +76,8 @@ def test_a_command_is_written_either_way(word):
 
 def test_an_unknown_command_offers_the_nearest():
     with pytest.raises(ConfigError) as caught:
-        find_command("trian")
-    assert str(caught.value) == "fleetfoot: got 'trian'; expected a command. Did you mean 'train'?"
+        find_command("trein")
+    assert str(caught.value) == "fleetfoot: got 'trein'; expected a command. Did you mean 'train'?"
 
 
 @pytest.mark.parametrize("command", COMMANDS)

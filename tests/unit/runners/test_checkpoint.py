@@ -17,6 +17,7 @@ from fleetfoot.runners.checkpoint import (
     find_checkpoint,
     load_checkpoint,
     save_checkpoint,
+    set_aside_later,
 )
 
 CHECKPOINT = Checkpoint(
@@ -250,3 +251,19 @@ def test_without_any_run_the_folder_that_was_searched_is_named(tmp_path, selecto
         f"--checkpoint {selector}: got no checkpoint in {tmp_path / 'cartpole'}; "
         "expected at least one run with a checkpoint. Train first, or give a path."
     )
+
+
+def test_checkpoints_of_a_branch_that_is_given_up_are_meant_no_more(tmp_path):
+    folder = tmp_path / "run" / "checkpoints"
+    for name, iteration in (("model_2.pt", 2), ("model_4.pt", 4), ("model_10.pt", 10), ("best.pt", 10)):
+        save_checkpoint(folder / name, Checkpoint(metadata={"iteration": iteration}, state={}))
+    set_aside_later(folder, 4)
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == ["best.pt.void", "model_10.pt.void", "model_2.pt", "model_4.pt"]
+    assert find_checkpoint("latest", tmp_path) == folder / "model_4.pt"
+
+
+def test_an_earlier_best_stays(tmp_path):
+    save_checkpoint(tmp_path / "best.pt", Checkpoint(metadata={"iteration": 3}, state={}))
+    set_aside_later(tmp_path, 3)
+    assert (tmp_path / "best.pt").is_file()

@@ -8,7 +8,7 @@ from fleetfoot.core.toy_env import ToyEnv
 from fleetfoot.core.vec_env import VecEnv
 from fleetfoot.errors import CheckpointError, ConfigError, NonFiniteError, OutputError
 from fleetfoot.models.config import ActorCfg, CriticCfg, GaussianCfg, MlpCfg
-from fleetfoot.runners.checkpoint import load_checkpoint
+from fleetfoot.runners.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from fleetfoot.runners.config import OnPolicyRunnerCfg
 from fleetfoot.runners.on_policy import OnPolicyRunner
 from fleetfoot.tasks.registry import find_task
@@ -307,6 +307,50 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
         runner.learn(1)
 
 
+def test_a_disk_that_is_full_on_the_way_costs_a_checkpoint_and_not_the_training(tmp_path):
+    said: list[str] = []
+    runner = OnPolicyRunner(make_env(), CFG, tmp_path, writer=Reports(), report=said.append)
+    in_the_way = tmp_path / "checkpoints"
+    in_the_way.write_text("full")
+
+    class MakesRoomAtThree(Reports):
+        def write(self, report):
+            if report.iteration == 3:
+                in_the_way.unlink()
+
+    runner._writer = MakesRoomAtThree()
+    runner.learn(4)
+    assert len(said) == 1
+    assert said[0].startswith("iteration 2 was not saved, and the training goes on: ")
+    assert "model_4.pt" in checkpoints(tmp_path)
+
+
+def test_going_on_from_an_earlier_checkpoint_sets_the_later_ones_aside(tmp_path):
+    runner, _ = make(tmp_path)
+    runner.learn(4)
+    other, _ = make(tmp_path)
+    other.load(tmp_path / "checkpoints" / "model_2.pt")
+    other.learn(1)
+    assert {"model_2.pt", "model_3.pt", "model_4.pt.void"} <= set(checkpoints(tmp_path))
+    assert "model_4.pt" not in checkpoints(tmp_path)
+
+
+def test_a_new_run_in_the_folder_of_another_is_refused(tmp_path):
+    first = OnPolicyRunner(make_env(), CFG, tmp_path)
+    first.learn(1)
+    first.close()
+    with pytest.raises(OutputError, match="got a folder with another run in it; expected a new one"):
+        OnPolicyRunner(make_env(), CFG, tmp_path).learn(1)
+
+
+def test_a_request_to_stop_is_for_one_training_only(tmp_path):
+    runner, _ = make(tmp_path)
+    runner.request_stop()
+    runner.learn(1)
+    runner.learn(1)
+    assert runner.iteration == 1
+
+
 # --- checkpoints that do not fit
 
 
@@ -342,6 +386,28 @@ def test_an_optimiser_of_other_parameters_is_refused(saved):
     cfg = replace(CFG, actor=replace(CFG.actor, distribution=GaussianCfg(learn_std=False)))
     runner, _ = make(cfg=cfg)
     with pytest.raises(CheckpointError, match=r"expected the state of agent\.algorithm as configured"):
+        runner.load(saved)
+
+
+def test_a_run_of_another_device_is_refused_and_its_weights_are_not(saved):
+    checkpoint = load_checkpoint(saved)
+    save_checkpoint(saved, Checkpoint({**checkpoint.metadata, "device": "cuda"}, checkpoint.state))
+    runner, _ = make()
+    with pytest.raises(
+        CheckpointError, match="got a run on cuda, whose random numbers go on only there; expected one on cpu"
+    ):
+        runner.load(saved)
+    runner.load(saved, optimizer=False, environment=False)
+
+
+def test_a_state_that_the_environment_does_not_take_is_named(saved):
+    checkpoint = load_checkpoint(saved)
+    del checkpoint.state["environment"]["x"]
+    save_checkpoint(saved, checkpoint)
+    runner, _ = make()
+    with pytest.raises(
+        CheckpointError, match="^the environment's state: got KeyError: 'x'; expected that of an environment"
+    ):
         runner.load(saved)
 
 
