@@ -58,7 +58,12 @@ class WandbWriter:
             "config": {"task": run.task, "device": run.device, "num_envs": run.num_envs, **run.config},
             "resume": "allow",
         }
-        self._run = self._open(wandb, arguments)
+        try:
+            self._run = self._open(wandb, arguments)
+        except Exception as error:  # even offline: its own settings are at odds
+            got = f"W&B does not start ({_first_line(error)})"
+            fix = "Check the WANDB_* variables, or leave --logger away."
+            raise ConfigError("--logger wandb", got=got, expected="settings that W&B accepts", fix=fix) from error
         self._run.define_metric("iteration")
         self._run.define_metric("*", step_metric="iteration")
 

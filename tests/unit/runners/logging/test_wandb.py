@@ -7,11 +7,10 @@ import subprocess
 import sys
 
 import pytest
+import wandb
 
 from fleetfoot.errors import ConfigError
 from fleetfoot.runners.logging.wandb import WandbWriter
-
-wandb = pytest.importorskip("wandb")
 
 pytestmark = pytest.mark.filterwarnings("default")  # what wandb warns of is not ours
 
@@ -135,3 +134,9 @@ def test_importing_the_writer_does_not_import_wandb():
     script = f"{load}; print('wandb' in sys.modules)"
     command = [sys.executable, "-c", script]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "False"
+
+
+def test_settings_that_wandb_refuses_are_an_error_before_anything_is_computed(make_run, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "sideways")
+    with pytest.raises(ConfigError, match="W&B does not start"):
+        WandbWriter(project="fleetfoot-tests").start(make_run())
