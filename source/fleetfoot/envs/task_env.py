@@ -266,8 +266,8 @@ class TaskEnv(Generic[S]):
         if len(ids) == 0:
             return final_obs
         self._rewards.report(ids, metrics)
-        counts = torch.stack(list(reasons.values())).sum(dim=1, dtype=torch.float32).unbind()
-        metrics.update((f"Episode_Termination/{name}", count) for name, count in zip(reasons, counts, strict=True))
+        shares = (torch.stack(list(reasons.values())).sum(dim=1, dtype=torch.float32) / len(ids)).unbind()
+        metrics.update((f"Episode_Termination/{name}", share) for name, share in zip(reasons, shares, strict=True))
         rows = self._begin_episodes(ids)
         return {name: value.index_copy(0, ids, rows[name]) for name, value in final_obs.items()}
 

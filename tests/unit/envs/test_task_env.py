@@ -73,6 +73,15 @@ def test_leaving_the_rail_terminates_even_at_the_time_limit() -> None:
     assert float(result.metrics["Episode_Termination/cart_out_of_bounds"]) == 1.0
 
 
+def test_why_episodes_ended_is_a_share_of_those_that_did() -> None:
+    env = make()
+    env.episode_length[:3] = env.max_episode_length - 1
+    env.sim.write_state(torch.tensor([0]), torch.tensor([[3.5, 0.0]]), torch.zeros(1, 2))
+    metrics = env.step(torch.zeros(4, 1)).metrics
+    assert float(metrics["Episode_Termination/time_out"]) == pytest.approx(2 / 3)
+    assert float(metrics["Episode_Termination/cart_out_of_bounds"]) == pytest.approx(1 / 3)
+
+
 def test_an_action_that_is_no_number_ends_only_its_episode() -> None:
     env = make()
     result = env.step(torch.tensor([[0.0], [torch.nan], [0.0], [0.0]]))
