@@ -5,6 +5,7 @@ Axes: `N` environments, `n` some of them, `K` reward terms, `M` metrics.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Generic, TypeVar, final
 
 import torch
@@ -69,3 +70,12 @@ class RewardSum(Generic[S]):
         means = self.sums.index_select(1, ids).mean(dim=1) / self._episode_length_s
         for term, mean in zip(self._terms, means.unbind(), strict=True):
             metrics[f"Episode_Reward/{term.name}"] = mean
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Term name to its sums `[N]`."""
+        return {term.name: row.clone() for term, row in zip(self._terms, self.sums, strict=True)}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Take over the sums of the terms that there were; the others begin at zero."""
+        for term, row in zip(self._terms, self.sums, strict=True):
+            row.copy_(state.get(term.name, torch.zeros_like(row)))

@@ -22,6 +22,7 @@ from fleetfoot.core.symmetry import MirrorImage, SignedPermutation
 from fleetfoot.core.vec_env import ActionSpec, Observations, StepResult
 from fleetfoot.envs.observations import ObservationGroups
 from fleetfoot.envs.rewards import RewardSum
+from fleetfoot.envs.saved import require_same_shapes
 from fleetfoot.envs.task import Frame, Task
 from fleetfoot.envs.timers import IntervalTimer
 from fleetfoot.errors import ContractError
@@ -136,20 +137,25 @@ class TaskEnv(Generic[S]):
             "constants": {name: value.clone() for name, value in self._constants.items()},
             "command_timer": self._command_timer.state_dict(),
             "event_timers": {name: timer.state_dict() for name, timer in self._event_timers.items()},
-            "reward_sums": self._rewards.sums.clone(),
+            "reward_sums": self._rewards.state_dict(),
             "obs": {name: value.clone() for name, value in self._obs.items()},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> Observations:
         """See `StatefulEnv.load_state_dict`. The observations are those that were handed out, noise included.
 
+        A task whose weights or intervals have changed goes on: sums of new reward terms begin at zero, those of terms
+        that are gone are dropped, and timers with another interval begin anew. What was drawn once stays as saved.
+
         Raises:
-            ContractError: The state is that of another number of environments.
+            ContractError: The state is that of another number of environments, or of a task that remembers, draws or
+                observes other things. Nothing of it has been taken over then.
         """
         saved = len(state["episode_length"])
         if saved != self.num_envs:
             fix = f"Make {saved} environments, or begin new episodes."
             raise ContractError("load_state_dict", got=f"{saved} environments", expected=f"{self.num_envs}", fix=fix)
+        require_same_shapes(state, self.state_dict())
         self.sim.load_state_dict(state["sim"])
         self._generator.set_state(state["generator"].cpu())
         self._num_steps = state["num_steps"]
@@ -160,10 +166,10 @@ class TaskEnv(Generic[S]):
         self._memory, self._constants, self._obs = (
             {name: self._own(value) for name, value in state[key].items()} for key in ("memory", "constants", "obs")
         )
-        self._command_timer.load_state_dict(state["command_timer"])
+        self._resume(self._command_timer, state["command_timer"])
         for name, timer in self._event_timers.items():
-            timer.load_state_dict(state["event_timers"][name])
-        self._rewards.sums.copy_(state["reward_sums"])
+            self._resume(timer, state["event_timers"].get(name, {}))
+        self._rewards.load_state_dict(state["reward_sums"])
         return dict(self._obs)
 
     @property
@@ -201,6 +207,12 @@ class TaskEnv(Generic[S]):
 
     def _timer(self, interval_s: tuple[float, float]) -> IntervalTimer:
         return IntervalTimer(self.num_envs, interval_s, self.step_dt, self.device)
+
+    def _resume(self, timer: IntervalTimer, state: Mapping[str, Any]) -> None:
+        if timer.goes_on_from(state):
+            timer.load_state_dict(state)
+        else:
+            timer.restart(self._all, self._num_steps, self._generator)
 
     def _clear(self) -> None:
         """Forget every episode there was."""

@@ -45,8 +45,12 @@ class IntervalTimer:
         self._earliest = int(self._due_at.min())
 
     def state_dict(self) -> dict[str, Any]:
-        """The alarms."""
-        return {"due_at": self._due_at.clone()}
+        """The alarms, and the interval [steps] that they were drawn from."""
+        return {"due_at": self._due_at.clone(), "interval": [self._shortest, self._longest]}
+
+    def goes_on_from(self, state: Mapping[str, Any]) -> bool:
+        """Whether the alarms of that state could be this timer's own: they were drawn from the same interval."""
+        return state.get("interval") == [self._shortest, self._longest]
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over alarms."""

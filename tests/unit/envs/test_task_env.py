@@ -176,6 +176,74 @@ def test_a_state_of_another_number_of_environments_is_refused() -> None:
         make(4).load_state_dict(make(2).state_dict())
 
 
+def test_a_state_goes_on_under_other_weights() -> None:
+    saved = make()
+    saved.step(torch.ones(4, 1))
+    terms = {term.name: term for term in saved.task.rewards}
+    rewards = (replace(terms["alive"], weight=0.0), replace(terms["terminating"], name="new"), terms["pole_pos"])
+    other = make(rewards=rewards)
+    other.step(torch.zeros(4, 1))
+    state = saved.state_dict()
+    other.load_state_dict(state)
+    sums = other.state_dict()["reward_sums"]
+    assert list(sums) == ["new", "pole_pos"]
+    assert sums["new"].tolist() == [0.0] * 4
+    assert torch.equal(sums["pole_pos"], state["reward_sums"]["pole_pos"])
+    actions = torch.full((4, 1), -0.5)
+    assert torch.equal(other.step(actions).obs["policy"], saved.step(actions).obs["policy"])
+
+
+def test_a_clock_with_another_interval_begins_anew_and_one_with_the_same_goes_on() -> None:
+    happened: list[str] = []
+
+    def event(name: str, steps: int) -> IntervalEvent:
+        return IntervalEvent(
+            name=name, interval_s=(steps / 60, steps / 60), apply=lambda sim, ids, generator: happened.append(name)
+        )
+
+    saved = make(events=(event("same", 4), event("changed", 9), event("gone", 1)))
+    saved.step(torch.zeros(4, 1))
+    other = make(events=(event("same", 4), event("changed", 2), event("new", 5)))
+    happened.clear()
+    other.load_state_dict(saved.state_dict())
+    for step in range(5):
+        happened.append(str(step))
+        other.step(torch.zeros(4, 1))
+    # "same" had waited for a step; "changed" and "new" wait for 2 and 5 from now on.
+    assert happened == ["0", "1", "changed", "2", "same", "3", "changed", "4", "new"]
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        (2, r"^load_state_dict: memory\.steps: got shape \(4, 1\); expected shape \(4, 2\)\. Begin new episodes"),
+        (0, r"^load_state_dict: memory\.steps: got shape \(4, 1\); expected nothing of that name\."),
+    ],
+)
+def test_a_state_of_a_task_that_remembers_other_things_is_refused_before_anything_moves(
+    size: int, message: str
+) -> None:
+    def remembering(size: int) -> TaskEnv[Any]:
+        return make(memory={"steps": Memory(size=size, fn=lambda s: torch.zeros(4, size))} if size else {})
+
+    saved, env = remembering(1), remembering(size)
+    saved.step(torch.ones(4, 1))
+    before = env.state_dict()["sim"]["rows"]
+    with pytest.raises(ContractError, match=message):
+        env.load_state_dict(saved.state_dict())
+    assert torch.equal(env.state_dict()["sim"]["rows"], before)
+
+
+def test_a_state_without_a_part_is_refused() -> None:
+    env = make()
+    state = env.state_dict()
+    del state["actions"]
+    with pytest.raises(ContractError, match=r"^load_state_dict: actions: got nothing; expected shape \(4, 1\)\."):
+        env.load_state_dict(state)
+    with pytest.raises(ContractError, match=r"^load_state_dict: reward_sums: got Tensor; expected one entry for each"):
+        env.load_state_dict({**env.state_dict(), "reward_sums": torch.zeros(5, 4)})
+
+
 def test_snapshot_is_a_copy() -> None:
     env = make()
     shot = env.snapshot(1)

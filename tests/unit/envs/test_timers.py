@@ -31,6 +31,8 @@ def test_state_round_trip() -> None:
     timer = IntervalTimer(4, (1.0, 2.0), 0.1, "cpu")
     timer.restart(torch.arange(4), 0, torch.Generator().manual_seed(1))
     other = IntervalTimer(4, (1.0, 2.0), 0.1, "cpu")
+    assert other.goes_on_from(timer.state_dict())
+    assert not IntervalTimer(4, (1.0, 2.5), 0.1, "cpu").goes_on_from(timer.state_dict())
     other.load_state_dict(timer.state_dict())
     for now in range(25):
         mine, theirs = timer.due(now), other.due(now)

@@ -85,6 +85,21 @@ def test_robots_differ_in_friction_and_mass_and_the_critic_knows() -> None:
     torch.testing.assert_close(fields["geom_friction"][:, 0, 0].float(), critic[:, -2])
 
 
+def test_a_resume_with_other_weights_and_pushes_goes_on_with_the_same_robots() -> None:
+    cfg = VelocityEnvCfg()
+    state = make(events=replace(cfg.events, push_interval=None)).state_dict()
+    events = replace(cfg.events, push_interval=(0.02, 0.02), friction=(0.1, 0.2))
+    env = make(rewards=replace(cfg.rewards, feet_air_time=0.0, dof_pos_limits=-1.0), events=events)
+    env.load_state_dict(state)
+    sums = env.state_dict()["reward_sums"]
+    assert "feet_air_time" not in sums
+    assert sums["dof_pos_limits"].tolist() == [0.0] * 4
+    assert torch.equal(env.state_dict()["constants"]["friction"], state["constants"]["friction"])
+    before = env.snapshot(0)["qvel"][:2].copy()
+    env.step(torch.zeros(4, 12))
+    assert (env.snapshot(0)["qvel"][:2] != before).all()
+
+
 def test_play_mode_has_neither_noise_nor_pushes() -> None:
     cfg = play_mode(replace(VelocityEnvCfg(), scene=SceneCfg(num_envs=4)))
     env = make_env(cfg, device="cpu", seed=0)
