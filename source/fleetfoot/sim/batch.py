@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Mapping
 from typing import Any, final
 
@@ -21,7 +22,7 @@ from torch import Tensor
 from fleetfoot.errors import ConfigError, ContractError
 from fleetfoot.sim.simulator import SimState
 
-__all__ = ["MujocoBatch"]
+__all__ = ["MujocoBatch", "usable_cpus"]
 
 _BAD = slice(int(mujoco.mjtWarning.mjWARN_BADQPOS), int(mujoco.mjtWarning.mjWARN_BADCTRL) + 1)
 """Warnings about positions, velocities, accelerations and controls: after them MuJoCo has silently reset the
@@ -38,7 +39,7 @@ class MujocoBatch:
     Args:
         model: The compiled model; shared by all environments except for the fields given to `write_fields`.
         num_envs: `N`.
-        num_threads: Threads that step; None for one per CPU. Results are the same bits at any number.
+        num_threads: Threads that step; None for one per CPU it may use. Results are the same bits at any number.
         device: Where the tensors live. The physics stays on the CPU.
     """
 
@@ -53,7 +54,7 @@ class MujocoBatch:
         self.model = model
         self.num_envs = num_envs
         self.device = torch.device(device)
-        batch = Batch(model, num_envs, num_threads or os.cpu_count() or 1)
+        batch = Batch(model, num_envs, num_threads or usable_cpus())
         self._batch: Batch | None = batch
         names = ("qpos", "qvel", "qacc", "actuator_force", "sensordata")
         self._live = {name: _view(batch.bind(name)) for name in names}
@@ -172,6 +173,11 @@ class MujocoBatch:
             within = (self.state.qvel.abs() <= _MAX_SPEED).all(dim=1)
             failed |= ~within.numpy(force=True)
         return torch.from_numpy(failed.nonzero()[0]).to(self.device) if failed.any() else None
+
+
+def usable_cpus() -> int:
+    """How many CPUs this process may use: under a scheduler or in a container often fewer than there are."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _view(array: np.ndarray) -> Tensor:

@@ -14,4 +14,4 @@ class SimCfg:
     dt: PositiveFloat = 0.005
     """Duration of one physics step [s]."""
     num_threads: Count | None = None
-    """Threads that step environments; null for one per CPU. Results do not depend on it."""
+    """Threads that step environments; null for one per CPU that the process may use. Results do not depend on it."""
