@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from fleetfoot.core.check import check_actions
+from fleetfoot.core.device import exact_device
 from fleetfoot.core.seeding import make_generator
 from fleetfoot.core.vec_env import ActionSpec, Observations, StepResult
 
@@ -39,7 +40,7 @@ class ToyEnv:
         device: torch.device | str = "cpu",
     ) -> None:
         self.num_envs = num_envs
-        self.device = torch.device(device)
+        self.device = exact_device(device)
         self.max_episode_length = max_episode_length
         never = [torch.iinfo(torch.int64).max] * num_envs
         self._terminate_after = torch.tensor([*terminate_after, *never][:num_envs], device=self.device)

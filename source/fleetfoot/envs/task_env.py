@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from fleetfoot.core.check import check_actions
+from fleetfoot.core.device import exact_device
 from fleetfoot.core.seeding import make_generator
 from fleetfoot.core.symmetry import MirrorImage, SignedPermutation
 from fleetfoot.core.vec_env import ActionSpec, Observations, StepResult
@@ -47,7 +48,7 @@ class TaskEnv(Generic[S]):
         self.task = task
         self.sim = sim
         self.num_envs = sim.num_envs
-        self.device = sim.device
+        self.device = exact_device(sim.device)
         self.step_dt = task.step_dt
         self.max_episode_length = max(1, round(task.episode_length_s / task.step_dt))
         clip = task.actions.clip

@@ -19,6 +19,7 @@ import torch
 from mujoco.batch import Batch, SimulationError
 from torch import Tensor
 
+from fleetfoot.core.device import exact_device
 from fleetfoot.errors import ConfigError, ContractError
 from fleetfoot.sim.simulator import SimState
 
@@ -53,7 +54,7 @@ class MujocoBatch:
     ) -> None:
         self.model = model
         self.num_envs = num_envs
-        self.device = torch.device(device)
+        self.device = exact_device(device)
         batch = Batch(model, num_envs, num_threads or usable_cpus())
         self._batch: Batch | None = batch
         names = ("qpos", "qvel", "qacc", "actuator_force", "sensordata")

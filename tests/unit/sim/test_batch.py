@@ -135,6 +135,11 @@ def test_unknown_sensor_lists_those_there_are() -> None:
         make().sensor_columns("whree")
 
 
+def test_the_device_has_the_name_that_its_tensors_give() -> None:
+    sim = MujocoBatch(mujoco.MjModel.from_xml_string(BEAD), 1, num_threads=1, device="cpu:0")
+    assert sim.device == sim.state.qpos.device
+
+
 def test_a_closed_simulator_cannot_be_stepped() -> None:
     sim = make()
     sim.close()
