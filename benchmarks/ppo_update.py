@@ -1,8 +1,8 @@
 """What learning from one rollout costs: seconds of one PPO update, beside rsl_rl's on the same numbers.
 
 The environment is none at all: 48 observations, 12 actions, random rewards. Both learners have the same networks
-(128-128-128, ELU), 5 epochs of 4 mini-batches, a fixed learning rate, and take turns, since whatever else the machine does
-hits both alike; the ratio is the median of the turns' ratios.
+(128-128-128, ELU), 5 epochs of 4 mini-batches and a fixed learning rate. They take turns, since whatever else the
+machine does hits both alike; the ratio is the median of the turns' ratios.
 
     python benchmarks/ppo_update.py [--num-envs 256 4096] [--repetitions 9] [--device cpu]
 
@@ -17,6 +17,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import MappingProxyType
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
@@ -65,7 +66,7 @@ class NullEnv:
     """As much of an environment as building an algorithm asks for."""
 
     num_envs: int
-    observation_spec = {"policy": (NUM_OBS,)}
+    observation_spec = MappingProxyType({"policy": (NUM_OBS,)})
     action_spec = ActionSpec(size=NUM_ACTIONS)
 
 

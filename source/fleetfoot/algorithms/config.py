@@ -38,7 +38,9 @@ class AdaptiveKlCfg:
     factor: Annotated[float, Field(gt=1)] = 1.5
     """What the learning rate is divided or multiplied by."""
     min_learning_rate: PositiveFloat = 1e-5
+    """The rate never falls below this."""
     max_learning_rate: PositiveFloat = 1e-2
+    """The rate never rises above this."""
 
 
 @config

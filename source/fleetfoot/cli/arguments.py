@@ -82,6 +82,20 @@ class _Parser(argparse.ArgumentParser):
         raise ConfigError(self.prog, got=message, expected="the flags below --help")
 
 
+def _positive_int(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"got {text}, expected an integer of at least 1")
+    return value
+
+
+def _positive_float(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"got {text}, expected a positive number")
+    return value
+
+
 def build_parser(command: Command) -> argparse.ArgumentParser:
     """The flags of a command."""
     parser = _Parser(prog=f"{command}.py", description=COMMANDS[command], allow_abbrev=False, add_help=False)
@@ -103,11 +117,17 @@ def build_parser(command: Command) -> argparse.ArgumentParser:
         case "play":
             parser.add_argument("--checkpoint", metavar="WHICH", default="latest", help=f"{wanted} (default: latest)")
             parser.add_argument("--video", action="store_true", help="write an mp4 instead of opening a window")
-            parser.add_argument("--video_length", type=int, default=500, metavar="N", help="steps of it (default: 500)")
-            parser.add_argument("--num_steps", type=int, metavar="N", help="stop after N steps (default: one episode)")
+            parser.add_argument(
+                "--video_length", type=_positive_int, default=500, metavar="N", help="steps of it (default: 500)"
+            )
+            parser.add_argument(
+                "--num_steps", type=_positive_int, metavar="N", help="stop after N steps (default: one episode)"
+            )
         case "evaluate":
             parser.add_argument("--checkpoint", metavar="WHICH", default="latest", help=f"{wanted} (default: latest)")
-            parser.add_argument("--seconds", type=float, default=10.0, metavar="S", help="of each robot (default: 10)")
+            parser.add_argument(
+                "--seconds", type=_positive_float, default=10.0, metavar="S", help="of each robot (default: 10)"
+            )
             parser.add_argument("--output", metavar="FILE", help="also write the numbers as JSON")
         case "export":
             parser.add_argument("--checkpoint", metavar="WHICH", default="latest", help=f"{wanted} (default: latest)")
@@ -124,6 +144,10 @@ def _add_train_flags(parser: argparse.ArgumentParser, wanted: str) -> None:
         "--checkpoint", metavar="WHICH", help=f"{wanted}; without --resume, weights to begin a run with"
     )
     parser.add_argument("--video", action="store_true", help="film the training, every --video_interval steps")
-    parser.add_argument("--video_length", type=int, default=200, metavar="N", help="steps of a clip (default: 200)")
-    parser.add_argument("--video_interval", type=int, default=2000, metavar="N", help="steps between (default: 2000)")
+    parser.add_argument(
+        "--video_length", type=_positive_int, default=200, metavar="N", help="steps of a clip (default: 200)"
+    )
+    parser.add_argument(
+        "--video_interval", type=_positive_int, default=2000, metavar="N", help="steps between (default: 2000)"
+    )
     parser.add_argument("--no_final_video", action="store_true", help="do not film the trained policy at the end")

@@ -13,7 +13,7 @@ from torch import Tensor
 from fleetfoot.core.vec_env import Observations, StatefulEnv, StepResult, VecEnv
 from fleetfoot.errors import ContractError
 
-__all__ = ["check_actions", "check_vec_env"]
+__all__ = ["check_actions", "check_result", "check_start", "check_vec_env"]
 
 
 def check_vec_env(env: VecEnv, *, num_steps: int = 64, seed: int = 0) -> None:
@@ -54,6 +54,34 @@ def check_actions(env: VecEnv, actions: Tensor) -> None:
         raise ContractError("step(actions).device", got=actions.device, expected=str(env.device))
 
 
+def check_start(env: VecEnv, obs: Observations) -> None:
+    """What a training checks before its first step: what the environment declares, and its first observations.
+
+    Raises:
+        ContractError: Names the first clause that is broken.
+    """
+    _check_declaration(env)
+    _check_observations(env, obs, "reset")
+
+
+def check_result(env: VecEnv, result: StepResult) -> None:
+    """What a training checks of its first step: names, shapes, types and devices; no values.
+
+    Raises:
+        ContractError: Names the first clause that is broken.
+    """
+    _check_groups(env, result.obs, "step().obs")
+    if result.final_obs is not None:
+        _check_groups(env, result.final_obs, "step().final_obs")
+    _check_tensor(env, result.reward, "step().reward", torch.float32, ())
+    _check_tensor(env, result.terminated, "step().terminated", torch.bool, ())
+    _check_tensor(env, result.truncated, "step().truncated", torch.bool, ())
+    for tag, value in result.metrics.items():
+        where = f"step().metrics[{tag!r}]"
+        _require(isinstance(value, Tensor), where, type(value).__name__, "a scalar tensor []")
+        _require(value.ndim == 0, f"{where}.shape", tuple(value.shape), "a scalar tensor []")
+
+
 def _check_declaration(env: VecEnv) -> None:
     _require(isinstance(env.num_envs, int) and env.num_envs >= 1, "num_envs", env.num_envs, "an integer of at least 1")
     _require(isinstance(env.device, torch.device), "device", env.device, "a torch.device")
@@ -79,11 +107,9 @@ def _check_bad_actions(env: VecEnv) -> None:
 
 
 def _check_result(env: VecEnv, result: StepResult) -> None:
+    check_result(env, result)
     _check_observations(env, result.obs, "step().obs")
-    _check_tensor(env, result.reward, "step().reward", torch.float32, ())
     _require(bool(result.reward.isfinite().all()), "step().reward", "NaN or infinity", "finite numbers")
-    _check_tensor(env, result.terminated, "step().terminated", torch.bool, ())
-    _check_tensor(env, result.truncated, "step().truncated", torch.bool, ())
     both = bool((result.terminated & result.truncated).any())
     _require(not both, "step()", "terminated and truncated both true", "at most one of them per environment")
     ended = bool((result.terminated | result.truncated).any())
@@ -91,19 +117,20 @@ def _check_result(env: VecEnv, result: StepResult) -> None:
         _check_observations(env, result.final_obs, "step().final_obs")
     else:
         _require(not ended, "step().final_obs", "None", "the observations before the reset, where an episode ended")
-    for tag, value in result.metrics.items():
-        where = f"step().metrics[{tag!r}]"
-        _require(isinstance(value, Tensor), where, type(value).__name__, "a scalar tensor []")
-        _require(value.ndim == 0, f"{where}.shape", tuple(value.shape), "a scalar tensor []")
 
 
 def _check_observations(env: VecEnv, obs: Observations, where: str) -> None:
+    _check_groups(env, obs, where)
+    for group, value in obs.items():
+        _require(bool(value.isfinite().all()), f"{where}[{group!r}]", "NaN or infinity", "finite numbers")
+
+
+def _check_groups(env: VecEnv, obs: Observations, where: str) -> None:
     _require(isinstance(obs, Mapping), where, type(obs).__name__, "a mapping of group name to tensor")
     same = set(obs) == set(env.observation_spec)
     _require(same, where, f"groups {sorted(obs)}", f"the groups of observation_spec, {sorted(env.observation_spec)}")
     for group, shape in env.observation_spec.items():
         _check_tensor(env, obs[group], f"{where}[{group!r}]", torch.float32, tuple(shape))
-        _require(bool(obs[group].isfinite().all()), f"{where}[{group!r}]", "NaN or infinity", "finite numbers")
 
 
 def _check_tensor(env: VecEnv, value: Tensor, where: str, dtype: torch.dtype, shape: tuple[int, ...]) -> None:

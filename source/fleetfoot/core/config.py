@@ -24,7 +24,7 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, TypeVar, dataclass_transform
 
 import yaml
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from fleetfoot.errors import ConfigError
@@ -33,6 +33,8 @@ __all__ = [
     "Count",
     "NonNegativeFloat",
     "PositiveFloat",
+    "PositiveRange",
+    "Range",
     "UnitInterval",
     "apply_overrides",
     "config",
@@ -44,17 +46,29 @@ __all__ = [
 
 C = TypeVar("C")
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, strict=True)]
 """A number of things: an integer of at least 1."""
-PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+NonNegativeFloat = Annotated[float, Field(ge=0)]
 UnitInterval = Annotated[float, Field(ge=0, le=1)]
+
+
+def _in_order(bounds: tuple[float, float]) -> tuple[float, float]:
+    if bounds[0] > bounds[1]:
+        raise ValueError("the lower bound first")
+    return bounds
+
+
+Range = Annotated[tuple[float, float], AfterValidator(_in_order)]
+"""Lowest and highest value."""
+PositiveRange = Annotated[tuple[PositiveFloat, PositiveFloat], AfterValidator(_in_order)]
+"""Lowest and highest value, both above zero."""
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(dataclasses.field, Field))
 def config(cls: type[C]) -> type[C]:
     """Declare a frozen, keyword-only, validated config class."""
-    settings = ConfigDict(extra="forbid", use_attribute_docstrings=True, validate_default=True)
+    settings = ConfigDict(extra="forbid", use_attribute_docstrings=True, validate_default=True, allow_inf_nan=False)
     return pydantic_dataclass(frozen=True, kw_only=True, config=settings)(cls)  # pyright: ignore[reportReturnType]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from fleetfoot.core.config import Count, PositiveFloat, config
+from fleetfoot.core.config import Count, PositiveFloat, PositiveRange, config
 
 __all__ = ["Activation", "ActorCfg", "CriticCfg", "DistributionCfg", "GaussianCfg", "MlpCfg", "NetworkCfg"]
 
@@ -38,7 +38,7 @@ class GaussianCfg:
     """Standard deviation at the start, in units of the action."""
     std_type: Literal["scalar", "log"] = "scalar"
     """Whether the learned parameter is the standard deviation or its logarithm."""
-    std_range: tuple[PositiveFloat, PositiveFloat] = (1e-6, 1e6)
+    std_range: PositiveRange = (1e-6, 1e6)
     """The standard deviation is kept within these bounds."""
     learn_std: bool = True
     """Whether the standard deviation is learned or stays as it starts."""

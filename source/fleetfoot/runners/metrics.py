@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from fleetfoot.core.vec_env import StepResult
+from fleetfoot.errors import NonFiniteError
 
-__all__ = ["EpisodeStatistics", "StepMetrics", "read_back"]
+__all__ = ["EpisodeStatistics", "StepMetrics", "raise_if_non_finite", "read_back"]
 
 
 @final
@@ -89,3 +90,24 @@ def read_back(metrics: Mapping[str, Tensor]) -> dict[str, float]:
         return {}
     values = torch.stack([value.to(torch.float32) for value in metrics.values()]).tolist()
     return dict(zip(metrics, values, strict=True))
+
+
+def raise_if_non_finite(scalars: dict[str, float], iteration: int) -> None:
+    """Move the counts of NaN and infinity out of the metrics, and stop if learning from them is impossible.
+
+    A few gradient steps that the optimiser left out are survivable, and reported as `NonFinite/gradient`.
+    """
+    counts = {tag: value for tag, value in scalars.items() if tag.startswith("NonFinite/")}
+    for tag, value in counts.items():
+        if value == 0:
+            del scalars[tag]
+    skipped = counts.pop("NonFinite/gradient", 0.0)
+    found = [f"{tag.removeprefix('NonFinite/')} ({value:.0f})" for tag, value in counts.items() if value]
+    found += ["every gradient"] if skipped == 1.0 else []
+    if found:
+        raise NonFiniteError(
+            f"iteration {iteration}",
+            got=f"NaN or infinity in {', '.join(found)}",
+            expected="finite numbers",
+            fix="The last checkpoint is sound. Look at the environment's terms, or lower the learning rate.",
+        )

@@ -15,10 +15,11 @@ from typing import Any, final
 import torch
 
 from fleetfoot.algorithms.build import build_algorithm
+from fleetfoot.core.check import check_result, check_start
 from fleetfoot.core.config import encode
 from fleetfoot.core.seeding import make_generator
 from fleetfoot.core.vec_env import DescribedEnv, FilmingEnv, Observations, StatefulEnv, VecEnv
-from fleetfoot.errors import CheckpointError, ConfigError, NonFiniteError, OutputError
+from fleetfoot.errors import CheckpointError, ConfigError, OutputError
 from fleetfoot.export.onnx import export_onnx
 from fleetfoot.export.torchscript import export_torchscript
 from fleetfoot.runners.checkpoint import (
@@ -32,7 +33,7 @@ from fleetfoot.runners.config import OnPolicyRunnerCfg
 from fleetfoot.runners.logging.build import file_writers
 from fleetfoot.runners.logging.jsonl import METRICS_FILE
 from fleetfoot.runners.logging.writer import IterationReport, MetricsWriter, NullWriter, RunInfo, Status, Timings
-from fleetfoot.runners.metrics import EpisodeStatistics, StepMetrics, read_back
+from fleetfoot.runners.metrics import EpisodeStatistics, StepMetrics, raise_if_non_finite, read_back
 from fleetfoot.runners.policy import InferencePolicy, check_fits, load_networks
 from fleetfoot.runners.provenance import git_commit, write_git_state
 
@@ -153,6 +154,8 @@ class OnPolicyRunner:
             decided = time.perf_counter()
             result = self.env.step(actions)
             stepped = time.perf_counter()
+            if self.env_steps == 0:
+                check_result(self.env, result)
             self.algorithm.record(result)
             self._episodes.record(result)
             self._step_metrics.record(result)
@@ -162,7 +165,7 @@ class OnPolicyRunner:
         return obs, simulation, inference
 
     def _report(self, scalars: dict[str, float], timings: Timings, last: int) -> None:
-        _raise_if_non_finite(scalars, self.iteration)
+        raise_if_non_finite(scalars, self.iteration)
         scalars |= timings.scalars(self.cfg.num_steps_per_env * self.env.num_envs)
         self.scalars = {tag: value for tag, value in scalars.items() if value == value}
         report = IterationReport(
@@ -180,6 +183,7 @@ class OnPolicyRunner:
         """Observations to go on from: those of the checkpoint, of the last `learn`, or of a fresh start."""
         if self._obs is None:
             self._obs = self.env.reset()
+            check_start(self.env, self._obs)
             if at_random_times:
                 generator = make_generator(self.cfg.seed, "episode lengths", self.device)
                 times = torch.rand(self.env.num_envs, generator=generator, device=self.device)
@@ -377,24 +381,3 @@ class OnPolicyRunner:
 
     def _default_writer(self) -> MetricsWriter:
         return NullWriter() if self.log_dir is None else file_writers(self.cfg)
-
-
-def _raise_if_non_finite(scalars: dict[str, float], iteration: int) -> None:
-    """Move the counts of NaN and infinity out of the metrics, and stop if learning from them is impossible.
-
-    A few gradient steps that the optimiser left out are survivable, and reported as `NonFinite/gradient`.
-    """
-    counts = {tag: value for tag, value in scalars.items() if tag.startswith("NonFinite/")}
-    for tag, value in counts.items():
-        if value == 0:
-            del scalars[tag]
-    skipped = counts.pop("NonFinite/gradient", 0.0)
-    found = [f"{tag.removeprefix('NonFinite/')} ({value:.0f})" for tag, value in counts.items() if value]
-    found += ["every gradient"] if skipped == 1.0 else []
-    if found:
-        raise NonFiniteError(
-            f"iteration {iteration}",
-            got=f"NaN or infinity in {', '.join(found)}",
-            expected="finite numbers",
-            fix="The last checkpoint is sound. Look at the environment's terms, or lower the learning rate.",
-        )

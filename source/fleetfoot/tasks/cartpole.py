@@ -61,6 +61,7 @@ class SceneCfg:
     """How many cartpoles there are."""
 
     num_envs: Count = 256
+    """Carts simulated at once."""
 
 
 @config
@@ -68,10 +69,15 @@ class RewardsCfg:
     """Weight of each reward term."""
 
     alive: float = 1.0
+    """Every second that the cart stays on its rail."""
     terminating: float = -2.0
+    """Leaving the rail."""
     pole_pos: float = -1.0
+    """Squared angle of the pole to upright [rad^2]."""
     cart_vel: float = -0.01
+    """Speed of the cart [m/s]."""
     pole_vel: float = -0.005
+    """Speed of the pole [rad/s]."""
 
 
 @config

@@ -1,3 +1,4 @@
+import dataclasses
 import subprocess
 import sys
 
@@ -80,3 +81,18 @@ print(status, sorted({{"torch", "mujoco", "numpy", "matplotlib", "rich", "tensor
     environment = {"PYTHONPATH": ":".join(sys.path)}
     said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert said.stdout.splitlines()[-1] == "0 []"
+
+
+def undocumented(cfg, path):
+    for item in dataclasses.fields(cfg):
+        value, info = getattr(cfg, item.name), type(cfg).__pydantic_fields__[item.name]
+        if dataclasses.is_dataclass(value):
+            yield from undocumented(value, f"{path}.{item.name}")
+        elif item.name != "kind" and not info.description:
+            yield f"{path}.{item.name}"
+
+
+def test_every_field_says_what_it_means():
+    for task in all_tasks().values():
+        cfgs = {"env": task.env_cfg(), **{name: make() for name, make in task.agents.items()}}
+        assert [line for name, cfg in cfgs.items() for line in undocumented(cfg, f"{task.name}: {name}")] == []

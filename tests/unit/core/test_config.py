@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 import fleetfoot.algorithms.config
 import fleetfoot.models.config
@@ -106,7 +106,9 @@ def values(hint, limits=types.MappingProxyType({})) -> st.SearchStrategy:
     """Any value that a field of this type accepts."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
-        return values(arguments[0], limits_of(arguments[1:]))
+        drawn = values(arguments[0], limits_of(arguments[1:]))
+        is_ordered = any(isinstance(meta, AfterValidator) for meta in arguments[1:])
+        return drawn.map(lambda bounds: tuple(sorted(bounds))) if is_ordered else drawn
     if origin is Literal:
         return st.sampled_from(arguments)
     if origin in (types.UnionType, typing.Union):
@@ -267,12 +269,10 @@ LIKELY_MISTAKES = {
     "algorithm.learning_rate=0": "agent.algorithm.learning_rate: got 0; expected greater than 0.",
     "algorithm.learning_rate=fast": 'agent.algorithm.learning_rate: got "fast"; expected a valid number, '
     "unable to parse string as a number.",
-    "max_iterations=many": 'agent.max_iterations: got "many"; expected a valid integer, '
-    "unable to parse string as an integer.",
+    "max_iterations=many": 'agent.max_iterations: got "many"; expected a valid integer.',
     "max_iterations=0": "agent.max_iterations: got 0; expected greater than or equal to 1.",
     "actor.network.hidden_dims=128": "agent.actor.network.hidden_dims: got 128; expected a valid tuple.",
-    "actor.network.hidden_dims=[128, x]": 'agent.actor.network.hidden_dims[1]: got "x"; expected a valid integer, '
-    "unable to parse string as an integer.",
+    "actor.network.hidden_dims=[128, x]": 'agent.actor.network.hidden_dims[1]: got "x"; expected a valid integer.',
     "actor.network.activation=swish": 'agent.actor.network.activation: got "swish"; expected '
     "'elu', 'selu', 'relu', 'celu', 'leaky_relu', 'tanh', 'sigmoid', 'softplus', 'gelu', 'silu', 'mish' or 'identity'.",
     "algorithm.schedule.kind=adaptive": "agent.algorithm.schedule.kind: got 'adaptive'; "
@@ -337,3 +337,22 @@ def test_a_field_of_what_is_switched_off_switches_it_on():
     assert PpoCfg().gamma_warmup is None
     cfg = apply_overrides(PpoCfg(), {"gamma_warmup.start": "0.9"}, where="algorithm")
     assert cfg.gamma_warmup == GammaWarmupCfg(start=0.9)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ({"rewards.action_rate_l2": ".nan"}, "env.rewards.action_rate_l2: got NaN; expected a finite number."),
+        ({"sim.dt": ".inf"}, "env.sim.dt: got Infinity; expected a finite number."),
+        ({"commands.lin_vel_x": "[1,-1]"}, "env.commands.lin_vel_x: got [1, -1]; expected the lower bound first."),
+        ({"scene.num_envs": "true"}, "env.scene.num_envs: got true; expected a valid integer."),
+        (
+            {"events.base_mass_offset": "[-50,-40]"},
+            "env.events.base_mass_offset[0]: got -50; expected greater than or equal to -15.",
+        ),
+    ],
+)
+def test_what_no_simulation_can_use_is_refused(override, message):
+    with pytest.raises(ConfigError) as error:
+        apply_overrides(fleetfoot.tasks.velocity.config.VelocityEnvCfg(), override, where="env")
+    assert str(error.value) == message

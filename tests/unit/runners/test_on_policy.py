@@ -6,7 +6,7 @@ import torch
 from fleetfoot.algorithms.config import AdaptiveKlCfg, PpoCfg
 from fleetfoot.core.toy_env import ToyEnv
 from fleetfoot.core.vec_env import VecEnv
-from fleetfoot.errors import CheckpointError, ConfigError, NonFiniteError, OutputError
+from fleetfoot.errors import CheckpointError, ConfigError, ContractError, NonFiniteError, OutputError
 from fleetfoot.models.config import ActorCfg, CriticCfg, GaussianCfg, MlpCfg
 from fleetfoot.runners.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from fleetfoot.runners.config import OnPolicyRunnerCfg
@@ -519,3 +519,12 @@ def test_the_toy_task_is_learned():
     runner.learn(60)
     first, last = (reports.written[i].scalars["Train/mean_reward"] for i in (0, -1))
     assert last > 0.2 * first  # rewards are negative: less than a fifth of the cost
+
+
+def test_an_environment_that_breaks_the_contract_is_named_before_anything_is_learned():
+    env = ToyEnv(4)
+    env.observation_spec = {"policy": (3,), "critic": (3,)}
+    runner = OnPolicyRunner(env, OnPolicyRunnerCfg(experiment_name="toy"))
+    with pytest.raises(ContractError, match=r"reset\['policy'\]\.shape: got \(4, 2\); expected \(4, 3\)"):
+        runner.learn(1)
+    assert runner.iteration == 0

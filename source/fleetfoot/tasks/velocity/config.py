@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from fleetfoot.core.config import Count, NonNegativeFloat, PositiveFloat, UnitInterval, config
+from fleetfoot.core.config import Count, NonNegativeFloat, PositiveFloat, PositiveRange, Range, UnitInterval, config
 from fleetfoot.sim.config import SimCfg
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "DrivesCfg",
     "EventsCfg",
     "ObservationsCfg",
-    "Range",
     "RewardsCfg",
     "SceneCfg",
     "TerminationsCfg",
@@ -31,8 +30,8 @@ __all__ = [
 
 TASK_NAME: Final = "Anymal-Flat"
 
-Range = tuple[float, float]
-"""Lowest and highest value."""
+BaseMassOffset = tuple[Annotated[float, Field(ge=-15.0)], Annotated[float, Field(ge=-15.0, le=100.0)]]
+"""Lowest and highest [kg]; the base has 26 kg of its own."""
 
 
 @config
@@ -85,7 +84,7 @@ class ActionsCfg:
 class CommandsCfg:
     """The velocity that the robot is asked for, in the frame of its base."""
 
-    resampling_time: tuple[PositiveFloat, PositiveFloat] = (10.0, 10.0)
+    resampling_time: PositiveRange = (10.0, 10.0)
     """Time until a new command is drawn [s]."""
     lin_vel_x: Range = (-1.0, 1.0)
     """Forwards [m/s]."""
@@ -108,16 +107,27 @@ class RewardsCfg:
     """Weight of each reward term; the reward of a step is the weighted sum times its duration."""
 
     track_lin_vel_xy_exp: float = 1.0
+    """exp(-|v* - v|^2 / tracking_std^2) of the velocity along x and y; at most 1."""
     track_ang_vel_z_exp: float = 0.5
+    """exp(-(w* - w)^2 / tracking_std^2) of the yaw rate; at most 1."""
     lin_vel_z_l2: float = -2.0
+    """Squared vertical velocity [m^2/s^2]."""
     ang_vel_xy_l2: float = -0.05
+    """Squared roll and pitch rates [rad^2/s^2]."""
     dof_torques_l2: float = -2.5e-5
+    """Sum of squared torques [N^2 m^2]."""
     dof_acc_l2: float = -2.5e-7
+    """Sum of squared joint accelerations [rad^2/s^4]."""
     action_rate_l2: float = -0.01
+    """Sum of squared changes of the actions from step to step."""
     feet_air_time: float = 0.5
+    """Sum over landing feet of the time in the air beyond `air_time_threshold` [s]."""
     undesired_contacts: float = -1.0
+    """Number of thighs that touch something."""
     flat_orientation_l2: float = -5.0
+    """Squared sine of the tilt of the base."""
     dof_pos_limits: float = 0.0
+    """Sum of how far joints are beyond their limits [rad]."""
     tracking_std: PositiveFloat = 0.5
     """Velocity error at which a tracking term has fallen to 1/e [m/s, rad/s]."""
     air_time_threshold: NonNegativeFloat = 0.25
@@ -141,10 +151,10 @@ class TerminationsCfg:
 class EventsCfg:
     """What is random about the robots and what happens to them."""
 
-    friction: tuple[PositiveFloat, PositiveFloat] = (0.6, 1.0)
+    friction: PositiveRange = (0.6, 1.0)
     """Sliding friction of each robot, drawn once. Isaac Lab has 0.8 static and 0.6 dynamic for all; MuJoCo has one
     coefficient, and a range around them costs nothing."""
-    base_mass_offset: Range = (-5.0, 5.0)
+    base_mass_offset: BaseMassOffset = (-5.0, 5.0)
     """Added to the mass of each robot's base, drawn once [kg]; its inertia grows in proportion."""
     reset_position_xy: NonNegativeFloat = 0.5
     """Episodes begin within plus and minus this of the origin, along x and y [m]."""
@@ -154,7 +164,7 @@ class EventsCfg:
     """Episodes begin with each velocity of the base within plus and minus this [m/s, rad/s]."""
     reset_joint_scale: Range = (0.5, 1.5)
     """Episodes begin in the default pose, each joint scaled by a factor from this range and kept within limits."""
-    push_interval: tuple[PositiveFloat, PositiveFloat] | None = (10.0, 15.0)
+    push_interval: PositiveRange | None = (10.0, 15.0)
     """Time between two pushes [s]; null for none."""
     push_velocity: NonNegativeFloat = 0.5
     """A push changes the base's velocity along x and y by up to this [m/s]."""
