@@ -255,8 +255,8 @@ class TaskEnv(Generic[S]):
     def _judge(self, state: S, failed: Tensor | None) -> dict[str, Tensor]:
         """Why episodes end in a state of no further value: reason to bool `[N]`."""
         reasons = {term.name: term.fn(state) for term in self.task.terminations}
-        if failed is not None:
-            reasons["sim_failure"] = self._never.index_fill(0, failed, True)
+        # Also where there is none: a tag that only some steps report would make the means over an iteration exceed 1.
+        reasons["sim_failure"] = self._never if failed is None else self._never.index_fill(0, failed, True)
         return reasons
 
     def _advance(self, state: S) -> S:
@@ -279,7 +279,7 @@ class TaskEnv(Generic[S]):
         if len(ids) == 0:
             return final_obs
         self._rewards.report(ids, metrics)
-        shares = (torch.stack(list(reasons.values())).sum(dim=1, dtype=torch.float32) / len(ids)).unbind()
+        shares = _shares(torch.stack(list(reasons.values())).index_select(1, ids)).unbind()
         metrics.update((f"Episode_Termination/{name}", share) for name, share in zip(reasons, shares, strict=True))
         rows = self._begin_episodes(ids)
         return {name: value.index_copy(0, ids, rows[name]) for name, value in final_obs.items()}
@@ -335,3 +335,16 @@ class TaskEnv(Generic[S]):
             if due is not None:
                 event.apply(self.sim, due, self._generator)
                 timer.restart(due, self._num_steps, self._generator)
+
+
+def _shares(reasons: Tensor) -> Tensor:
+    """The share of each of `R` reasons in the ends of `n` episodes; what ended for two at once counts half for each.
+
+    Args:
+        reasons: Bool `[R, n]`, at least one true for each episode.
+
+    Returns:
+        `[R]`, which add up to 1.
+    """
+    counts = reasons.to(torch.float32)
+    return (counts / counts.sum(dim=0)).mean(dim=1)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from fleetfoot.core.check import check_vec_env
-from fleetfoot.envs.task import Command, Frame, IntervalEvent, Memory, ObsTerm
+from fleetfoot.envs.task import Command, Frame, IntervalEvent, Memory, ObsTerm, TerminationTerm
 from fleetfoot.envs.task_env import TaskEnv
 from fleetfoot.errors import ContractError
 from fleetfoot.sim.batch import MujocoBatch
@@ -80,6 +80,16 @@ def test_why_episodes_ended_is_a_share_of_those_that_did() -> None:
     metrics = env.step(torch.zeros(4, 1)).metrics
     assert float(metrics["Episode_Termination/time_out"]) == pytest.approx(2 / 3)
     assert float(metrics["Episode_Termination/cart_out_of_bounds"]) == pytest.approx(1 / 3)
+
+
+def test_reasons_add_up_to_one_also_where_an_episode_ends_for_two_at_once() -> None:
+    far = TerminationTerm(name="far", fn=lambda s: s.cart_pos > 3.2)
+    env = make(terminations=(*make_task(CartpoleEnvCfg(), "cpu").terminations, far))
+    env.episode_length[:2] = env.max_episode_length - 1
+    env.sim.write_state(torch.tensor([2, 3]), torch.tensor([[3.5, 0.0], [-3.5, 0.0]]), torch.zeros(2, 2))
+    metrics = env.step(torch.zeros(4, 1)).metrics
+    shares = {tag.partition("/")[2]: float(value) for tag, value in metrics.items() if tag.startswith("Episode_Te")}
+    assert shares == {"time_out": 0.5, "cart_out_of_bounds": 0.375, "far": 0.125, "sim_failure": 0.0}
 
 
 def test_an_action_that_is_no_number_ends_only_its_episode() -> None:
