@@ -6,7 +6,15 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from fleetfoot.core.config import Count, NonNegativeFloat, PositiveFloat, UnitInterval, config
+from fleetfoot.core.config import (
+    Count,
+    FiniteFloat,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    UnitInterval,
+    config,
+)
 
 __all__ = [
     "AdaptiveKlCfg",
@@ -35,7 +43,7 @@ class AdaptiveKlCfg:
     kind: Literal["adaptive_kl"] = "adaptive_kl"
     desired_kl: PositiveFloat = 0.01
     """Kullback-Leibler divergence to aim at [nat]: above twice of it the rate falls, below half of it it rises."""
-    factor: Annotated[float, Field(gt=1)] = 1.5
+    factor: Annotated[FiniteFloat, Field(gt=1)] = 1.5
     """What the learning rate is divided or multiplied by."""
     min_learning_rate: PositiveFloat = 1e-5
     """The rate never falls below this."""
@@ -50,7 +58,7 @@ class LinearCfg:
     kind: Literal["linear"] = "linear"
     final_learning_rate: PositiveFloat = 1e-4
     """Where it ends."""
-    begin: Annotated[int, Field(ge=0)] = 0
+    begin: NonNegativeInt = 0
     """Iterations before it begins to fall."""
     iterations: Count = 1000
     """Iterations that it falls for."""
@@ -69,7 +77,7 @@ class GammaWarmupCfg:
 
     start: UnitInterval = 0.96
     """Discount per control step at the start."""
-    hold: Annotated[int, Field(ge=0)] = 100
+    hold: NonNegativeInt = 100
     """Iterations that it stays there."""
     rise: Count = 200
     """Iterations that it then takes to become `gamma`; on the way `log(1 - discount)` changes evenly."""
@@ -81,7 +89,7 @@ class EntropyDecayCfg:
 
     final: NonNegativeFloat = 0.0
     """Where the weight ends."""
-    begin: Annotated[int, Field(ge=0)] = 0
+    begin: NonNegativeInt = 0
     """Iterations before it begins to fall."""
     iterations: Count = 1000
     """Iterations that it falls for."""

@@ -24,14 +24,17 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, TypeVar, dataclass_transform
 
 import yaml
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from fleetfoot.errors import ConfigError
 
 __all__ = [
+    "IN_ORDER",
     "Count",
+    "FiniteFloat",
     "NonNegativeFloat",
+    "NonNegativeInt",
     "PositiveFloat",
     "PositiveRange",
     "Range",
@@ -48,9 +51,23 @@ C = TypeVar("C")
 
 Count = Annotated[int, Field(ge=1, strict=True)]
 """A number of things: an integer of at least 1."""
-PositiveFloat = Annotated[float, Field(gt=0)]
-NonNegativeFloat = Annotated[float, Field(ge=0)]
-UnitInterval = Annotated[float, Field(ge=0, le=1)]
+NonNegativeInt = Annotated[int, Field(ge=0, strict=True)]
+"""A number of things of which there may be none."""
+
+
+def _no_truth_value(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("a number, not true or false")
+    return value
+
+
+_IS_NUMBER = BeforeValidator(_no_truth_value)  # a strict float would not take 1e-3, which YAML reads as text
+
+FiniteFloat = Annotated[float, Field(allow_inf_nan=False), _IS_NUMBER]
+"""A number of either sign: not NaN, not infinite, and not `true`."""
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False), _IS_NUMBER]
+NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False), _IS_NUMBER]
+UnitInterval = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), _IS_NUMBER]
 
 
 def _in_order(bounds: tuple[float, float]) -> tuple[float, float]:
@@ -59,9 +76,11 @@ def _in_order(bounds: tuple[float, float]) -> tuple[float, float]:
     return bounds
 
 
-Range = Annotated[tuple[float, float], AfterValidator(_in_order)]
+IN_ORDER = AfterValidator(_in_order)
+"""What makes a range of a pair of numbers: `Annotated[tuple[X, X], IN_ORDER]`."""
+Range = Annotated[tuple[FiniteFloat, FiniteFloat], IN_ORDER]
 """Lowest and highest value."""
-PositiveRange = Annotated[tuple[PositiveFloat, PositiveFloat], AfterValidator(_in_order)]
+PositiveRange = Annotated[tuple[PositiveFloat, PositiveFloat], IN_ORDER]
 """Lowest and highest value, both above zero."""
 
 

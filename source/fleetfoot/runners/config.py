@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from fleetfoot.algorithms.config import AlgorithmCfg, PpoCfg
-from fleetfoot.core.config import Count, config
+from fleetfoot.core.config import Count, NonNegativeInt, config
 from fleetfoot.models.config import ActorCfg, CriticCfg
 
 __all__ = ["ObsGroupsCfg", "OnPolicyRunnerCfg"]
@@ -31,7 +31,7 @@ class OnPolicyRunnerCfg:
     """Folder below `logs/fleetfoot` that the runs of this kind share."""
     run_name: Annotated[str, Field(pattern=r"^[\w.-]*$")] = ""
     """Appended to the name of the run's folder."""
-    seed: Annotated[int, Field(ge=0)] = 42
+    seed: NonNegativeInt = 42
     """Everything random in the run follows from it."""
     num_steps_per_env: Count = 24
     """Control steps collected in each environment per iteration."""

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, final
-
-from pydantic import Field
+from typing import TYPE_CHECKING, final
 
 from fleetfoot.algorithms.config import AdaptiveKlCfg, PpoCfg
-from fleetfoot.core.config import Count, NonNegativeFloat, PositiveFloat, config
+from fleetfoot.core.config import Count, FiniteFloat, NonNegativeFloat, NonNegativeInt, PositiveFloat, config
 from fleetfoot.models.config import ActorCfg, CriticCfg, GaussianCfg, MlpCfg
 from fleetfoot.runners.config import ObsGroupsCfg, OnPolicyRunnerCfg
 from fleetfoot.sim.config import SimCfg
@@ -68,15 +66,15 @@ class SceneCfg:
 class RewardsCfg:
     """Weight of each reward term."""
 
-    alive: float = 1.0
+    alive: FiniteFloat = 1.0
     """Every second that the cart stays on its rail."""
-    terminating: float = -2.0
+    terminating: FiniteFloat = -2.0
     """Leaving the rail."""
-    pole_pos: float = -1.0
+    pole_pos: FiniteFloat = -1.0
     """Squared angle of the pole to upright [rad^2]."""
-    cart_vel: float = -0.01
+    cart_vel: FiniteFloat = -0.01
     """Speed of the cart [m/s]."""
-    pole_vel: float = -0.005
+    pole_vel: FiniteFloat = -0.005
     """Speed of the pole [rad/s]."""
 
 
@@ -84,7 +82,7 @@ class RewardsCfg:
 class CartpoleEnvCfg:
     """A cart on a rail, and a pole hinged on it."""
 
-    seed: Annotated[int, Field(ge=0)] | None = None
+    seed: NonNegativeInt | None = None
     """Everything random in the environment follows from it; null for the agent's seed."""
     decimation: Count = 2
     """Physics steps per control step: 60 Hz control at the default `sim.dt`."""

@@ -342,6 +342,27 @@ def test_a_field_of_what_is_switched_off_switches_it_on():
 @pytest.mark.parametrize(
     ("override", "message"),
     [
+        ({"seed": "true"}, "agent.seed: got true; expected a valid integer."),
+        ({"algorithm.gamma": ".nan"}, "agent.algorithm.gamma: got NaN; expected a finite number."),
+        (
+            {"algorithm.schedule.factor": ".inf"},
+            "agent.algorithm.schedule.factor: got Infinity; expected a finite number.",
+        ),
+        (
+            {"actor.distribution.std_range": "[1.0, 0.1]"},
+            "agent.actor.distribution.std_range: got [1.0, 0.1]; expected the lower bound first.",
+        ),
+    ],
+)
+def test_what_no_agent_can_use_is_refused(override, message):
+    with pytest.raises(ConfigError) as error:
+        apply_overrides(AGENT, override, where="agent")
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
         ({"rewards.action_rate_l2": ".nan"}, "env.rewards.action_rate_l2: got NaN; expected a finite number."),
         ({"sim.dt": ".inf"}, "env.sim.dt: got Infinity; expected a finite number."),
         ({"commands.lin_vel_x": "[1,-1]"}, "env.commands.lin_vel_x: got [1, -1]; expected the lower bound first."),
@@ -350,6 +371,13 @@ def test_a_field_of_what_is_switched_off_switches_it_on():
             {"events.base_mass_offset": "[-50,-40]"},
             "env.events.base_mass_offset[0]: got -50; expected greater than or equal to -15.",
         ),
+        (
+            {"events.base_mass_offset": "[5,-5]"},
+            "env.events.base_mass_offset: got [5, -5]; expected the lower bound first.",
+        ),
+        ({"rewards.floor": ".inf"}, "env.rewards.floor: got Infinity; expected a finite number."),
+        ({"sim.dt": "true"}, "env.sim.dt: got true; expected a number, not true or false."),
+        ({"seed": "true"}, "env.seed: got true; expected a valid integer."),
     ],
 )
 def test_what_no_simulation_can_use_is_refused(override, message):

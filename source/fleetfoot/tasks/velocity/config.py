@@ -11,7 +11,18 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from fleetfoot.core.config import Count, NonNegativeFloat, PositiveFloat, PositiveRange, Range, UnitInterval, config
+from fleetfoot.core.config import (
+    IN_ORDER,
+    Count,
+    FiniteFloat,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveRange,
+    Range,
+    UnitInterval,
+    config,
+)
 from fleetfoot.sim.config import SimCfg
 
 __all__ = [
@@ -30,7 +41,8 @@ __all__ = [
 
 TASK_NAME: Final = "Anymal-Flat"
 
-BaseMassOffset = tuple[Annotated[float, Field(ge=-15.0)], Annotated[float, Field(ge=-15.0, le=100.0)]]
+_Payload = Annotated[FiniteFloat, Field(ge=-15.0, le=100.0)]
+BaseMassOffset = Annotated[tuple[_Payload, _Payload], IN_ORDER]
 """Lowest and highest [kg]; the base has 26 kg of its own."""
 
 
@@ -106,34 +118,34 @@ class CommandsCfg:
 class RewardsCfg:
     """Weight of each reward term; the reward of a step is the weighted sum times its duration."""
 
-    track_lin_vel_xy_exp: float = 1.0
+    track_lin_vel_xy_exp: FiniteFloat = 1.0
     """exp(-|v* - v|^2 / tracking_std^2) of the velocity along x and y; at most 1."""
-    track_ang_vel_z_exp: float = 0.5
+    track_ang_vel_z_exp: FiniteFloat = 0.5
     """exp(-(w* - w)^2 / tracking_std^2) of the yaw rate; at most 1."""
-    lin_vel_z_l2: float = -2.0
+    lin_vel_z_l2: FiniteFloat = -2.0
     """Squared vertical velocity [m^2/s^2]."""
-    ang_vel_xy_l2: float = -0.05
+    ang_vel_xy_l2: FiniteFloat = -0.05
     """Squared roll and pitch rates [rad^2/s^2]."""
-    dof_torques_l2: float = -2.5e-5
+    dof_torques_l2: FiniteFloat = -2.5e-5
     """Sum of squared torques [N^2 m^2]."""
-    dof_acc_l2: float = -2.5e-7
+    dof_acc_l2: FiniteFloat = -2.5e-7
     """Sum of squared joint accelerations [rad^2/s^4]."""
-    action_rate_l2: float = -0.01
+    action_rate_l2: FiniteFloat = -0.01
     """Sum of squared changes of the actions from step to step."""
-    feet_air_time: float = 0.5
+    feet_air_time: FiniteFloat = 0.5
     """Sum over landing feet of the time in the air beyond `air_time_threshold` [s]."""
-    undesired_contacts: float = -1.0
+    undesired_contacts: FiniteFloat = -1.0
     """Number of thighs that touch something."""
-    flat_orientation_l2: float = -5.0
+    flat_orientation_l2: FiniteFloat = -5.0
     """Squared sine of the tilt of the base."""
-    dof_pos_limits: float = 0.0
+    dof_pos_limits: FiniteFloat = 0.0
     """Sum of how far joints are beyond their limits [rad]."""
     tracking_std: PositiveFloat = 0.5
     """Velocity error at which a tracking term has fallen to 1/e [m/s, rad/s]."""
     air_time_threshold: NonNegativeFloat = 0.25
     """Swing time beyond which a step is rewarded [s]. Isaac Lab has 0.5, which short steps never reach: they would only
     be punished for lifting feet."""
-    floor: float | None = 0.0
+    floor: FiniteFloat | None = 0.0
     """The summed reward of a step is raised to at least this; null leaves it as Isaac Lab does. At the beginning the
     penalties outweigh the tracking: unclipped, a policy learns caution from them and long stands still."""
 
@@ -174,7 +186,7 @@ class EventsCfg:
 class VelocityEnvCfg:
     """ANYmal C on flat ground, asked to move at a velocity."""
 
-    seed: Annotated[int, Field(ge=0)] | None = None
+    seed: NonNegativeInt | None = None
     """Everything random in the environment follows from it; null for the agent's seed."""
     decimation: Count = 4
     """Physics steps per control step: 50 Hz control at the default `sim.dt`."""
