@@ -59,9 +59,11 @@ class DrivesCfg:
     """The joint controllers: torque = stiffness (target - q) - damping dq/dt, within the robot's effort limit."""
 
     stiffness: PositiveFloat = 80.0
-    """[N m/rad]. Isaac Lab has a network for ANYmal's drives; its simple drive has 40, which lets our robot sag."""
+    """Torque per error of the joint's position [N m/rad]. Isaac Lab has a network for ANYmal's drives; its
+    simple drive has 40, which lets our robot sag."""
     damping: NonNegativeFloat = 5.0
-    """[N m s/rad], as Isaac Lab's simple drive has. At 2 exploration makes the robot fall four times as often."""
+    """Torque per velocity of the joint [N m s/rad], as Isaac Lab's simple drive has. At 2 exploration
+    makes the robot fall four times as often."""
 
 
 @config
@@ -71,15 +73,15 @@ class ObservationsCfg:
     enable_corruption: bool = True
     """Whether there is noise at all."""
     base_lin_vel: NonNegativeFloat = 0.1
-    """[m/s]"""
+    """On the velocity of the base [m/s]."""
     base_ang_vel: NonNegativeFloat = 0.2
-    """[rad/s]"""
+    """On the angular velocity of the base [rad/s]."""
     projected_gravity: NonNegativeFloat = 0.05
-    """[1]"""
+    """On the direction of gravity, a vector of length 1 in the frame of the base [1]."""
     joint_pos: NonNegativeFloat = 0.01
-    """[rad]"""
+    """On the position of each joint [rad]."""
     joint_vel: NonNegativeFloat = 1.5
-    """[rad/s]"""
+    """On the velocity of each joint [rad/s]."""
 
 
 @config
@@ -87,7 +89,7 @@ class ActionsCfg:
     """Joint position targets: default pose + scale * action."""
 
     scale: PositiveFloat = 0.5
-    """[rad]"""
+    """How far the target moves per unit of action [rad]."""
     clip: PositiveFloat | None = None
     """Actions are clipped to plus and minus this; null for no limit."""
 
@@ -165,9 +167,10 @@ class EventsCfg:
 
     friction: PositiveRange = (0.6, 1.0)
     """Sliding friction of each robot, drawn once. Isaac Lab has 0.8 static and 0.6 dynamic for all; MuJoCo has one
-    coefficient, and a range around them costs nothing."""
+    coefficient, and a range around them costs nothing. A resumed run keeps those it began with."""
     base_mass_offset: BaseMassOffset = (-5.0, 5.0)
-    """Added to the mass of each robot's base, drawn once [kg]; its inertia grows in proportion."""
+    """Added to the mass of each robot's base, drawn once [kg]; its inertia grows in proportion. A resumed run keeps
+    those it began with."""
     reset_position_xy: NonNegativeFloat = 0.5
     """Episodes begin within plus and minus this of the origin, along x and y [m]."""
     reset_yaw: NonNegativeFloat = 3.141592653589793
