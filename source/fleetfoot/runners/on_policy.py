@@ -17,6 +17,7 @@ import torch
 from fleetfoot.algorithms.build import build_algorithm
 from fleetfoot.core.check import check_result, check_start
 from fleetfoot.core.config import encode
+from fleetfoot.core.device import exact_device
 from fleetfoot.core.seeding import make_generator
 from fleetfoot.core.vec_env import DescribedEnv, FilmingEnv, Observations, StatefulEnv, VecEnv
 from fleetfoot.errors import CheckpointError, ConfigError, OutputError
@@ -74,8 +75,8 @@ class OnPolicyRunner:
     ) -> None:
         self.env, self.cfg = env, cfg
         self.log_dir = Path(log_dir) if log_dir is not None else None
-        self.device = env.device if device is None else torch.device(device)
-        if self.device != env.device:
+        self.device = exact_device(env.device if device is None else device)
+        if self.device != exact_device(env.device):
             raise ConfigError("device", got=self.device, expected=f"the environment's device, {env.device}")
         self.algorithm = build_algorithm(env, cfg, self.device)
         self.iteration = 0

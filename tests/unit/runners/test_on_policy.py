@@ -486,6 +486,10 @@ def test_a_final_observation_of_nan_stops_too(tmp_path):
 # --- the rest
 
 
+def test_another_name_of_the_environments_device_is_taken():
+    assert OnPolicyRunner(make_env(), CFG, device="cpu:0").device == torch.device("cpu")
+
+
 def test_another_device_than_the_environments_is_refused():
     with pytest.raises(ConfigError) as caught:
         OnPolicyRunner(make_env(), CFG, device="meta")
