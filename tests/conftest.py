@@ -1,6 +1,7 @@
 """What every test may ask for: a device, and a generator with a seed."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,15 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 GPU_TESTS = Path(__file__).parent / "gpu"
+
+
+def pytest_configure() -> None:
+    """Ctrl-C reaches the processes that tests start also where the tests themselves run in the background.
+
+    A shell starts background jobs with SIGINT ignored, and what is ignored stays so in every process below.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
