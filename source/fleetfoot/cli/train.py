@@ -102,5 +102,11 @@ def _make_runner(env: VecEnv, plan: Plan, folder: Path, console: Console) -> OnP
     metadata = {"task": plan.task.name, "agent_name": plan.agent_name, "env": encode(plan.env_cfg)}
     writer = file_writers(plan.agent_cfg, beside=(console,), report=console.message)
     return OnPolicyRunner(
-        env, plan.agent_cfg, folder, env.device, writer=writer, metadata=metadata, report=console.message
+        env,
+        plan.agent_cfg,
+        folder,
+        writer=writer,
+        metadata=metadata,
+        env_seed=plan.env_cfg.seed,
+        report=console.message,
     )

@@ -18,7 +18,7 @@ from fleetfoot.algorithms.build import build_algorithm
 from fleetfoot.core.check import check_result, check_start
 from fleetfoot.core.config import encode
 from fleetfoot.core.device import exact_device
-from fleetfoot.core.seeding import make_generator
+from fleetfoot.core.seeding import derive_seed, make_generator
 from fleetfoot.core.vec_env import DescribedEnv, FilmingEnv, Observations, StatefulEnv, VecEnv
 from fleetfoot.errors import CheckpointError, ConfigError, OutputError
 from fleetfoot.export.onnx import export_onnx
@@ -56,6 +56,7 @@ class OnPolicyRunner:
         device: Where the networks live: the environment's device, which is the default.
         writer: Where reports go; by default TensorBoard, `metrics.jsonl` and, if configured, W&B in `log_dir`.
         metadata: Plain JSON data to carry in every checkpoint, as the task's name and config.
+        env_seed: What is random in the environment follows from it; by default it follows from the config's seed.
         report: Takes what a person should know while the training goes on, a sentence at a time; by default a warning.
 
     Raises:
@@ -71,6 +72,7 @@ class OnPolicyRunner:
         *,
         writer: MetricsWriter | None = None,
         metadata: Mapping[str, Any] | None = None,
+        env_seed: int | None = None,
         report: Callable[[str], None] | None = None,
     ) -> None:
         self.env, self.cfg = env, cfg
@@ -90,6 +92,7 @@ class OnPolicyRunner:
         self.stop_requested = False
         """Set it, from a signal handler say, and `learn` returns after the iteration in progress."""
         self._metadata = {**(metadata or {}), "git": git_commit(Path(__file__)), "device": self.device.type}
+        self._env_seed = derive_seed(cfg.seed, "environment") % 2**31 if env_seed is None else env_seed
         self._say = report or (lambda text: warnings.warn(text, stacklevel=3))
         self._writer = writer if writer is not None else self._default_writer()
         self._is_open = False
@@ -183,7 +186,7 @@ class OnPolicyRunner:
     def _begin(self, at_random_times: bool) -> Observations:
         """Observations to go on from: those of the checkpoint, of the last `learn`, or of a fresh start."""
         if self._obs is None:
-            self._obs = self.env.reset()
+            self._obs = self.env.reset(self._env_seed)
             check_start(self.env, self._obs)
             if at_random_times:
                 generator = make_generator(self.cfg.seed, "episode lengths", self.device)

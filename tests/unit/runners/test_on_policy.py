@@ -532,3 +532,14 @@ def test_an_environment_that_breaks_the_contract_is_named_before_anything_is_lea
     with pytest.raises(ContractError, match=r"reset\['policy'\]\.shape: got \(4, 2\); expected \(4, 3\)"):
         runner.learn(1)
     assert runner.iteration == 0
+
+
+def test_the_environment_has_a_seed_of_its_own_if_it_is_given_one():
+    def first_obs(**seeds):
+        runner = OnPolicyRunner(ToyEnv(4), replace(OnPolicyRunnerCfg(experiment_name="toy"), seed=1), **seeds)
+        return runner._begin(False)["policy"]
+
+    assert torch.equal(first_obs(), first_obs())
+    assert torch.equal(first_obs(env_seed=7), first_obs(env_seed=7))
+    assert not torch.equal(first_obs(env_seed=7), first_obs(env_seed=8))
+    assert not torch.equal(first_obs(env_seed=7), first_obs())
