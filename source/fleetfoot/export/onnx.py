@@ -37,7 +37,7 @@ def export_onnx(actor: Actor, path: Path, metadata: Mapping[str, Any]) -> Path:
         The path.
 
     Raises:
-        ExportError: ONNX Runtime computes other actions than torch; no file is left at `path`.
+        ExportError: ONNX Runtime computes other actions than torch; nothing new is at `path`.
     """
     import onnx
 
@@ -47,8 +47,14 @@ def export_onnx(actor: Actor, path: Path, metadata: Mapping[str, Any]) -> Path:
     contract = {**metadata, "parity_error": worst}
     onnx.helper.set_model_props(model, {"fleetfoot": json.dumps(contract)})
     onnx.checker.check_model(model)
-    atomic_write(path, lambda temporary: temporary.write_bytes(model.SerializeToString()))
+    atomic_write(path, lambda temporary: _write(model, policy, temporary, path))
     return path
+
+
+def _write(model: Any, policy: ExportedPolicy, file: Path, path: Path) -> None:
+    """Fill `file`, which will be `path`, and compare what can be read from it."""
+    file.write_bytes(model.SerializeToString())
+    parity_error(policy, _runner(str(file)), path)
 
 
 def _trace(policy: ExportedPolicy) -> Any:
@@ -70,13 +76,13 @@ def _trace(policy: ExportedPolicy) -> Any:
     return program.model_proto
 
 
-def _runner(serialized: bytes) -> Any:
-    """A function that runs the model in ONNX Runtime, on one thread of the CPU."""
+def _runner(model: bytes | str) -> Any:
+    """A function that runs a model, serialised or in a file, in ONNX Runtime on one thread of the CPU."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(serialized, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def run(obs: Tensor) -> Tensor:
         (actions,) = session.run(["actions"], {"obs": obs.numpy().astype(np.float32)})

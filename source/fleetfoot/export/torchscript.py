@@ -30,13 +30,19 @@ def export_torchscript(actor: Actor, path: Path, metadata: Mapping[str, Any]) ->
         The path.
 
     Raises:
-        ExportError: The loaded file computes other actions than the policy.
+        ExportError: The written file computes other actions than the policy; nothing new is at `path`.
     """
     policy = ExportedPolicy(actor)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # robots run TorchScript, whatever torch recommends
         script: Any = torch.jit.trace(policy, torch.zeros(2, policy.in_dim), check_trace=False)
         worst = parity_error(policy, script, path)
-        extra = {"fleetfoot.json": json.dumps({**metadata, "parity_error": worst})}
-        atomic_write(path, lambda temporary: torch.jit.save(script, str(temporary), _extra_files=extra))
+        contract = json.dumps({**metadata, "parity_error": worst})
+        atomic_write(path, lambda temporary: _write(script, contract, policy, temporary, path))
     return path
+
+
+def _write(script: Any, contract: str, policy: ExportedPolicy, file: Path, path: Path) -> None:
+    """Fill `file`, which will be `path`, and compare what can be read from it."""
+    torch.jit.save(script, str(file), _extra_files={"fleetfoot.json": contract})
+    parity_error(policy, torch.jit.load(str(file), map_location="cpu"), path)

@@ -6,8 +6,9 @@ import onnxruntime
 import pytest
 import torch
 
+from fleetfoot.core.files import atomic_write
 from fleetfoot.errors import ExportError, OutputError
-from fleetfoot.export.onnx import _runner, _trace, export_onnx
+from fleetfoot.export.onnx import _runner, _trace, _write, export_onnx
 from fleetfoot.export.parity import parity_error
 from fleetfoot.export.policy import ExportedPolicy
 
@@ -68,6 +69,16 @@ def test_a_model_with_another_weight_is_refused(actor, tmp_path):
     weight.CopyFrom(onnx.numpy_helper.from_array(wrong, weight.name))
     with pytest.raises(ExportError, match="Do not deploy this file"):
         parity_error(policy, _runner(model.SerializeToString()), tmp_path / "policy.onnx")
+
+
+def test_what_lies_on_the_disk_is_compared(actor, tmp_path):
+    """A file with the weights of yesterday never gets its name."""
+    model = _trace(ExportedPolicy(actor))
+    torch.nn.init.zeros_(actor.network.layers[0].weight)
+    path = tmp_path / "policy.onnx"
+    with pytest.raises(ExportError, match=f"^{path}: "):
+        atomic_write(path, lambda temporary: _write(model, ExportedPolicy(actor), temporary, path))
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_policy_of_nan_is_refused_and_leaves_no_file(actor, tmp_path):

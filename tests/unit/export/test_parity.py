@@ -62,3 +62,37 @@ def test_a_file_that_only_takes_single_observations_is_noticed(actor, tmp_path):
     policy = ExportedPolicy(actor)
     with pytest.raises(ExportError):
         parity_error(policy, lambda obs: policy(obs[:1]).expand(len(obs), -1), tmp_path / "p")
+
+
+def seen_by_the_file(policy: ExportedPolicy, path) -> list[torch.Tensor]:
+    seen: list[torch.Tensor] = []
+
+    def exported(obs):
+        seen.append(obs)
+        return policy(obs)
+
+    parity_error(policy, exported, path)
+    return seen
+
+
+def test_observations_are_like_those_of_the_training_and_then_far_beyond(actor, tmp_path):
+    """The normaliser of the fixture has seen means of 0 to 5, with a standard deviation of 5."""
+    one, near, far = seen_by_the_file(ExportedPolicy(actor), tmp_path / "p")
+    assert len(one) == 1
+    for obs, scale in ((near, 1.0), (far, 10.0)):
+        torch.testing.assert_close(obs.mean(0), torch.arange(6.0), atol=1.5 * scale, rtol=0.0)
+        torch.testing.assert_close(obs.std(0), torch.full((6,), 5.0 * scale), atol=1.0 * scale, rtol=0.0)
+
+
+def test_an_observation_that_never_changed_is_changed_here(actor, tmp_path):
+    """Else a weight on it could be anything."""
+    policy = ExportedPolicy(actor)
+    policy.normalizer.var[2] = 0.0
+    _, near, _ = seen_by_the_file(policy, tmp_path / "p")
+    assert policy.normalizer(near)[:, 2].std().item() == pytest.approx(1.0, abs=0.2)
+
+
+def test_without_a_normaliser_observations_are_around_zero(plain_actor, tmp_path):
+    _, near, far = seen_by_the_file(ExportedPolicy(plain_actor), tmp_path / "p")
+    torch.testing.assert_close(near.std(0), torch.ones(4), atol=0.15, rtol=0.0)
+    torch.testing.assert_close(far.std(0), torch.full((4,), 10.0), atol=1.5, rtol=0.0)

@@ -3,10 +3,11 @@ import json
 import pytest
 import torch
 
+from fleetfoot.core.files import atomic_write
 from fleetfoot.errors import ExportError, OutputError
 from fleetfoot.export.parity import parity_error
 from fleetfoot.export.policy import ExportedPolicy
-from fleetfoot.export.torchscript import export_torchscript
+from fleetfoot.export.torchscript import _write, export_torchscript
 
 METADATA = {"task": "Toy", "policy_contract": {"joint_names": ["a", "b"]}}
 
@@ -48,6 +49,16 @@ def test_a_module_with_another_weight_is_refused(actor, exported, tmp_path):
         dict(script.named_parameters())["network.2.weight"][0, 0] += 0.01
     with pytest.raises(ExportError, match="Do not deploy this file"):
         parity_error(ExportedPolicy(actor), script, tmp_path / "policy.pt")
+
+
+def test_what_lies_on_the_disk_is_compared(actor, exported, tmp_path):
+    """A file with the weights of yesterday never gets its name."""
+    script = torch.jit.load(exported)
+    torch.nn.init.zeros_(actor.network.layers[0].weight)
+    path = tmp_path / "new" / "policy.pt"
+    with pytest.raises(ExportError, match=f"^{path}: "):
+        atomic_write(path, lambda temporary: _write(script, "{}", ExportedPolicy(actor), temporary, path))
+    assert not list(path.parent.iterdir())
 
 
 def test_a_policy_of_nan_is_refused_and_leaves_no_file(actor, tmp_path):
