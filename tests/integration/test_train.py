@@ -50,7 +50,9 @@ def test_the_exported_policy_says_what_it_is(trained):
     contract = json.loads(properties["fleetfoot"])
     assert contract["task"] == "Cartpole"
     assert contract["iteration"] == 3
-    assert contract["policy_contract"]["joint_names"] == ["slider", "hinge"]
+    assert contract["joint_names"] == ["slider", "hinge"]
+    assert [term["name"] for term in contract["observations"]] == ["pole_pos", "pole_vel", "cart_pos", "cart_vel"]
+    assert properties["observation_names"] == "pole_pos,pole_vel,cart_pos,cart_vel"
 
 
 def test_the_exported_policies_act_alike(trained):

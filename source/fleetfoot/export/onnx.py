@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import logging
 import warnings
 from collections.abc import Mapping
@@ -16,6 +15,8 @@ import torch
 from torch import Tensor
 
 from fleetfoot.core.files import atomic_write
+from fleetfoot.export.contract import build_contract, to_json
+from fleetfoot.export.mjlab import mjlab_properties
 from fleetfoot.export.parity import parity_error
 from fleetfoot.export.policy import ExportedPolicy
 from fleetfoot.models.actor_critic import Actor
@@ -31,12 +32,14 @@ def export_onnx(actor: Actor, path: Path, metadata: Mapping[str, Any]) -> Path:
     Args:
         actor: The policy.
         path: The file to write.
-        metadata: The checkpoint's metadata; goes into the file under the key `fleetfoot` as JSON.
+        metadata: The checkpoint's metadata, from which the policy contract is made. It goes into the file as JSON under
+            the key `fleetfoot` and, for robots with joints, under mjlab's keys as well.
 
     Returns:
         The path.
 
     Raises:
+        ContractError: What the environment says of itself does not fit the policy.
         ExportError: ONNX Runtime computes other actions than torch; nothing new is at `path`.
     """
     import onnx
@@ -44,8 +47,8 @@ def export_onnx(actor: Actor, path: Path, metadata: Mapping[str, Any]) -> Path:
     policy = ExportedPolicy(actor)
     model = _trace(policy)
     worst = parity_error(policy, _runner(model.SerializeToString()), path)
-    contract = {**metadata, "parity_error": worst}
-    onnx.helper.set_model_props(model, {"fleetfoot": json.dumps(contract)})
+    contract = build_contract(actor, metadata, parity_error=worst)
+    onnx.helper.set_model_props(model, {"fleetfoot": to_json(contract), **mjlab_properties(contract)})
     onnx.checker.check_model(model)
     atomic_write(path, lambda temporary: _write(model, policy, temporary, path))
     return path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 
 from fleetfoot.core.files import atomic_write
+from fleetfoot.export.contract import build_contract, to_json
 from fleetfoot.export.parity import parity_error
 from fleetfoot.export.policy import ExportedPolicy
 from fleetfoot.models.actor_critic import Actor
@@ -24,12 +24,13 @@ def export_torchscript(actor: Actor, path: Path, metadata: Mapping[str, Any]) ->
     Args:
         actor: The policy.
         path: The file to write.
-        metadata: The checkpoint's metadata; goes into the file as the extra file `fleetfoot.json`.
+        metadata: The checkpoint's metadata, from which the policy contract is made: the extra file `fleetfoot.json`.
 
     Returns:
         The path.
 
     Raises:
+        ContractError: What the environment says of itself does not fit the policy.
         ExportError: The written file computes other actions than the policy; nothing new is at `path`.
     """
     policy = ExportedPolicy(actor)
@@ -37,8 +38,8 @@ def export_torchscript(actor: Actor, path: Path, metadata: Mapping[str, Any]) ->
         warnings.simplefilter("ignore", DeprecationWarning)  # robots run TorchScript, whatever torch recommends
         script: Any = torch.jit.trace(policy, torch.zeros(2, policy.in_dim), check_trace=False)
         worst = parity_error(policy, script, path)
-        contract = json.dumps({**metadata, "parity_error": worst})
-        atomic_write(path, lambda temporary: _write(script, contract, policy, temporary, path))
+        contract = build_contract(actor, metadata, parity_error=worst)
+        atomic_write(path, lambda temporary: _write(script, to_json(contract), policy, temporary, path))
     return path
 
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from fleetfoot.core.files import atomic_write
-from fleetfoot.errors import ExportError, OutputError
+from fleetfoot.errors import ContractError, ExportError, OutputError
 from fleetfoot.export.onnx import _runner, _trace, _write, export_onnx
 from fleetfoot.export.parity import parity_error
 from fleetfoot.export.policy import ExportedPolicy
 
-METADATA = {"task": "Toy", "policy_contract": {"joint_names": ["a", "b"], "gains": [1.5, None]}}
+METADATA = {"task": "Toy", "policy_contract": {"joint_names": ["a", "b"], "joint_damping": [1.5, 2.5]}}
 
 
 @pytest.fixture
@@ -50,8 +50,21 @@ def test_inputs_and_outputs_have_names_and_a_free_batch(exported):
 def test_it_carries_the_contract_and_how_well_it_was_compared(exported):
     properties = {entry.key: entry.value for entry in onnx.load(exported).metadata_props}
     contract = json.loads(properties["fleetfoot"])
-    assert contract.pop("parity_error") < 1e-5
-    assert contract == METADATA
+    assert (contract["schema"], contract["task"]) == ("fleetfoot.policy", "Toy")
+    assert (contract["joint_names"], contract["joint_damping"]) == (["a", "b"], [1.5, 2.5])
+    assert 0.0 <= contract["parity_error"] < 1e-5
+
+
+def test_it_carries_the_keys_that_mjlab_s_readers_know(exported):
+    properties = {entry.key: entry.value for entry in onnx.load(exported).metadata_props}
+    assert (properties["joint_names"], properties["joint_damping"]) == ("a,b", "1.500,2.500")
+
+
+def test_a_description_that_does_not_fit_leaves_no_file(plain_actor, tmp_path):
+    metadata = {"policy_contract": {"joint_names": ["a", "b"], "joint_damping": [1.5]}}
+    with pytest.raises(ContractError, match="joint_damping"):
+        export_onnx(plain_actor, tmp_path / "policy.onnx", metadata)
+    assert not list(tmp_path.iterdir())
 
 
 def test_without_a_normaliser_too(plain_actor, tmp_path):

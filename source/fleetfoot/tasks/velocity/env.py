@@ -228,10 +228,12 @@ def _contract(cfg: VelocityEnvCfg, robot: RobotDescription) -> dict[str, Any]:
         "joint_velocity_limit": [drive.velocity_limit for drive in drives],
         "joint_position_limit": [list(joint.range) for joint in robot.joints],
         "quaternion_order": "wxyz",
+        "command_names": ["base_velocity"],
         "command_ranges": {
             "lin_vel_x": list(cfg.commands.lin_vel_x),
             "lin_vel_y": list(cfg.commands.lin_vel_y),
             "ang_vel_z": list(cfg.commands.ang_vel_z),
+            "heading": list(cfg.commands.heading),
         },
     }
 

@@ -133,6 +133,8 @@ def test_contract_is_json_with_what_a_robot_needs() -> None:
         "actions",
     ]
     assert contract["quaternion_order"] == "wxyz"
+    assert contract["command_names"] == ["base_velocity"]
+    assert contract["command_ranges"].keys() == {"lin_vel_x", "lin_vel_y", "ang_vel_z", "heading"}
 
 
 def test_drives_follow_the_config() -> None:
