@@ -221,11 +221,29 @@ free_megabytes() {
   esac
 }
 
-make_venv() {
-  local base free
-  base="$(find_base_python)"
+# Refuses a disk that is too small for what will be installed: $1 MB.
+require_space() {
+  local free
   free="$(free_megabytes "$root")"
-  [[ -z $free || $free -ge 2500 ]] || fail "the disk of '$root' has $free MB left and the environment needs 2500 (with CUDA 9000): make room."
+  [[ -z $free || $free -ge $1 ]] || fail "the disk of '$root' has $free MB left and the environment needs $1${2:-}: make room${3:-}."
+}
+
+# True when pip says that it will take the CUDA build of torch: on Linux, where the index has no build for the CPU of the release that
+# constraints.txt asks for. When pip cannot tell, as without a network, it is false.
+torch_comes_with_cuda() {
+  local line release="" versions
+  [[ $(uname -s) == Linux ]] || return 1
+  while IFS= read -r line || [[ -n $line ]]; do
+    [[ $line != torch==* ]] || release="${line#torch==}"
+  done <"$root/constraints.txt"
+  versions="$(PIP_DISABLE_PIP_VERSION_CHECK=1 "$venv/bin/python" -I -m pip index versions torch 2>/dev/null)" || return 1
+  [[ $versions != *"$release+cpu"* ]]
+}
+
+make_venv() {
+  local base
+  base="$(find_base_python)"
+  require_space 2500 " (with CUDA 9000)"
   say "making the environment from $base: this happens once, and takes a few minutes (log: $log)."
   if [[ $(uname -s) == Linux && ! -e /dev/nvidiactl && ! -e /dev/dxg ]]; then
     say "no NVIDIA GPU here: to spare the download of CUDA, set PIP_EXTRA_INDEX_URL to PyTorch's CPU index before this step."
@@ -233,6 +251,14 @@ make_venv() {
   rm -rf "$venv" || fail "'$venv' is broken and cannot be removed: remove it by hand."
   "$base" -I -m venv "$venv" >>"$log" 2>&1 || fail_set_up "could not make an environment in '$venv'"
   printf '%s' "$root" >"$venv/fleetfoot-base.stamp" || fail_set_up "could not write in '$venv'"
+}
+
+# A disk that is large enough for either build of torch needs no question to the package index.
+require_space_for_cuda() {
+  local free
+  free="$(free_megabytes "$root")"
+  [[ -n $free && $free -lt 9000 ]] && torch_comes_with_cuda || return 0
+  require_space 9000 " with CUDA" ", or set PIP_EXTRA_INDEX_URL to PyTorch's CPU index, with which 2500 are enough"
 }
 
 disk_was_full() {
@@ -277,6 +303,7 @@ set_up() {
   if ! is_sound; then
     : >"$unfinished"
     make_venv
+    require_space_for_cuda
   fi
   say "installing packages ($extras)."
   : >"$unfinished"
@@ -307,9 +334,42 @@ prepare() {
   export VIRTUAL_ENV="$venv" PATH="$venv/bin:$PATH"
 }
 
+# Modules that fleetfoot imports, one for each dependency in pyproject.toml.
+needed_modules=(torch numpy mujoco pydantic yaml rich tensorboard onnx onnxscript onnxruntime imageio_ffmpeg PIL matplotlib)
+
+missing_probe='
+import importlib.util, sys
+print("missing:" + " ".join(name for name in sys.argv[1:] if importlib.util.find_spec(name) is None))
+'
+
+# Says what another's installation lacks before a script of this clone runs into it. Modules are looked for, not imported: that would take
+# seconds. Other scripts are not asked: they may need nothing of fleetfoot.
+require_needed_modules() {
+  local said
+  [[ $in_clone == 0 ]] || return 0
+  case "${1:-}" in
+    "$root"/*) ;;
+    -m) [[ ${2:-} == fleetfoot || ${2:-} == fleetfoot.* ]] || return 0 ;;
+    *) return 0 ;;
+  esac
+  # What cannot even look for modules will say why itself, when it runs.
+  said="$("${python[@]}" -c "$missing_probe" "${needed_modules[@]}" 2>/dev/null)" || return 0
+  said="${said##*missing:}"
+  [[ -z $said ]] || fail "that Python lacks what fleetfoot needs ($said): './isaaclab.sh -i' installs it there."
+}
+
 require_module() {
   [[ $in_clone == 1 ]] || "${python[@]}" -c "import $1" >/dev/null 2>&1 ||
     fail "that Python has no $1: install it with '${python[*]} -m pip install $1'."
+}
+
+# A file's path from the root of the disk; anything else as it is.
+absolute() {
+  if [[ -f $1 ]]; then
+    printf '%s/%s' "$(cd -- "$(dirname -- "$1")" && pwd -P)" "${1##*/}"
+  else
+    printf '%s' "$1"
+  fi
 }
 
 run_python() {
@@ -320,6 +380,7 @@ run_python() {
     shift
     set -- "$root/$script" "$@"
   fi
+  require_needed_modules "$(absolute "${1:-}")" "${2:-}"
   exec "${python[@]}" "$@"
 }
 

@@ -1,6 +1,7 @@
 """isaaclab.sh, run for real: copies of it set up small projects in folders with spaces, without a network."""
 
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -347,9 +349,35 @@ def test_shim_that_fails_is_passed_over(project: Path, env, tmp_path: Path) -> N
 
 
 def test_full_disk(project: Path, env, tmp_path: Path) -> None:
-    (tmp_path / "tools/df").unlink()
-    make_stub(tmp_path / "tools/df", "echo Filesystem 1024-blocks Used Available; echo /dev/sda1 9 9 102400 99% /")
+    make_disk(tmp_path / "tools", 100)
     assert_one_sentence(launch(project, "-p", "scripts/show.py", env=env), "100 MB", "make room")
+
+
+def make_disk(tools: Path, megabytes: int) -> None:
+    (tools / "df").unlink()
+    space = f"/dev/sda1 9 9 {megabytes * 1024} 9% /"
+    make_stub(tools / "df", f"echo Filesystem 1024-blocks Used Available; echo {shlex.quote(space)}")
+
+
+def make_index(folder: Path, *versions: str) -> dict[str, str]:
+    """Settings of pip with which it finds these versions of torch. They are named, and never opened."""
+    folder.mkdir()
+    for version in versions:
+        (folder / f"torch-{version}-py3-none-any.whl").touch()
+    return {"PIP_FIND_LINKS": str(folder)}
+
+
+@pytest.mark.slow
+def test_disk_too_small_for_cuda(project: Path, env, tmp_path: Path) -> None:
+    """5 GB are enough for torch on the CPU alone: whether that is what pip will take, pip says."""
+    (project / "constraints.txt").write_text("# one release\ntorch==2.13.0\n")
+    make_disk(tmp_path / "tools", 5000)
+    with_cuda = env | make_index(tmp_path / "cuda_index", "2.13.0", "2.12.0+cpu")
+    ran = launch(project, "-p", "scripts/show.py", env=with_cuda)
+    assert_one_sentence(ran, "5000 MB", "9000 with CUDA", "PIP_EXTRA_INDEX_URL")
+    on_cpu = env | make_index(tmp_path / "cpu_index", "2.13.0", "2.13.0+cpu")
+    ran = launch(project, "-p", "scripts/show.py", env=on_cpu)
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_clone_that_cannot_be_written(open_folder: Path) -> None:
@@ -417,6 +445,53 @@ def test_active_environment_with_isaaclab(project: Path, env, tmp_path: Path, va
     assert ran.stdout == f"{active}\n", ran.stderr
     assert "the active environment has isaaclab" in ran.stderr
     assert not (project / ".venv").exists()
+
+
+@pytest.fixture
+def bare(tmp_path: Path, env) -> dict[str, str]:
+    """Somebody's Python with nothing in it."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True)
+    return env | {"ISAAC_PYTHON": str(tmp_path / "bare/bin/python")}
+
+
+@pytest.mark.parametrize("args", [("scripts/train.py", "--help"), ("-m", "fleetfoot.cli.main")], ids=str)
+def test_isaac_lab_without_what_fleetfoot_needs(bare, tmp_path: Path, args: tuple[str, ...]) -> None:
+    ran = launch(ROOT, "-p", *args, env=bare, cwd=tmp_path)
+    assert_one_sentence(ran, "pydantic", "mujoco", "rich", "./isaaclab.sh -i")
+    assert not ran.stdout
+
+
+def test_isaac_lab_without_what_fleetfoot_needs_still_runs_other_code(bare, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text("print('mine')")
+    assert launch(ROOT, "-p", "own.py", env=bare, cwd=tmp_path).stdout == "mine\n"
+    assert launch(ROOT, "-p", "-c", "print('mine')", env=bare).stdout == "mine\n"
+
+
+def test_isaac_lab_with_what_fleetfoot_needs_is_ready_in_half_a_second(env) -> None:
+    """Looking for the modules is one start of Python, which imports none of them."""
+    env |= {"ISAAC_PYTHON": sys.executable}
+    times = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        ran = launch(ROOT, "-p", "scripts/list_tasks.py", env=env)
+        middle = time.perf_counter()
+        alone = subprocess.run(
+            [sys.executable, ROOT / "scripts/list_tasks.py"], env=env, capture_output=True, text=True
+        )
+        times.append((middle - begin) - (time.perf_counter() - middle))
+        assert ran.returncode == 0, ran.stderr
+        assert ran.stdout == alone.stdout
+    print(f"the launcher adds {1e3 * min(times):.0f} ms")
+    assert min(times) < 0.5
+
+
+def test_every_dependency_is_looked_for() -> None:
+    """One module for each, by the names under which they are imported."""
+    (line,) = [line for line in (ROOT / "isaaclab.sh").read_text().splitlines() if line.startswith("needed_modules=")]
+    dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    names = [re.split(r"[<>=!~;\[ ]", dependency)[0] for dependency in dependencies]
+    imported = {"pyyaml": "yaml", "imageio-ffmpeg": "imageio_ffmpeg", "pillow": "PIL"}
+    assert line.split("(")[1].rstrip(")").split() == [imported.get(name, name) for name in names]
 
 
 @pytest.mark.slow
