@@ -39,8 +39,8 @@ def test_a_signal_saves_and_says_how_to_go_on(start, script, tmp_path, number, s
 
 
 def test_a_second_signal_stops_at_once(start, tmp_path):
-    process = start("train", *LONG, "agent.num_steps_per_env=40000", "agent.algorithm.num_mini_batches=1", cwd=tmp_path)
-    wait_for("training Cartpole", tmp_path / "said", process)
+    process = start("train", *LONG, "agent.num_steps_per_env=8000", "agent.algorithm.num_mini_batches=1", cwd=tmp_path)
+    wait_for(" 1/100000]", tmp_path / "said", process)  # the next iteration takes seconds, and cannot be over at once
     process.send_signal(signal.SIGINT)
     wait_for("SIGINT: saving", tmp_path / "said", process)
     process.send_signal(signal.SIGINT)

@@ -63,10 +63,10 @@ def summary_lines(summary: RunSummary, *, width: int = 80, glyphs: Glyphs = UNIC
             (glyphs.rule, "dim"),
         ]
     ]
-    rate = summary.env_steps / summary.seconds if summary.seconds > 0 else math.nan
+    rate = [f"{summary.env_steps / summary.seconds:,.0f} steps/s"] if summary.seconds > 0 else []
     dot = f" {glyphs.dot} "
     lines.append(_line("time", dot.join([duration(summary.seconds), f"{summary.iterations:,} iterations"])))
-    lines.append(_line("steps", dot.join([f"{summary.env_steps:,}", f"{rate:,.0f} steps/s"])))
+    lines.append(_line("steps", dot.join([f"{summary.env_steps:,}", *rate])))
     if math.isfinite(summary.final_reward):
         reward = dot.join([compact(summary.final_reward), f"best {compact(summary.best_reward)}"])
         lines.append(_line("reward", reward))

@@ -46,3 +46,8 @@ def test_ascii_is_ascii():
 def test_a_run_without_a_finished_episode_has_no_reward():
     text = "\n".join(_text(replace(SUMMARY, final_reward=math.nan, best_reward=math.nan, seconds=0.0)))
     assert "best" not in text.replace("best.pt", "")
+
+
+def test_a_run_stopped_before_its_first_iteration_has_no_rate():
+    (steps,) = (line for line in _text(replace(SUMMARY, env_steps=0, seconds=0.0)) if line.startswith(" steps"))
+    assert steps.split() == ["steps", "0"]
