@@ -185,10 +185,10 @@ def test_returns_and_advantages_are_equal_to_the_bit(generator, gamma, lam):
         theirs.storage.values.copy_(ours.critic(ours.buffer.obs)[0][..., None])
     theirs.compute_returns(TensorDict(last_obs, batch_size=[N]))
     samples = ours._evaluate(last_obs)
-    assert torch.equal(samples.returns, theirs.storage.returns.flatten())
+    assert torch.equal(samples.returns, theirs.storage.returns.view(1, -1))
     # They subtract the values from the returns again, which rounds; our advantages are those that were summed.
-    assert torch.equal(samples.returns - samples.values, theirs.storage.advantages.flatten())
-    torch.testing.assert_close(samples.advantages, theirs.storage.advantages.flatten(), rtol=1e-5, atol=1e-6)
+    assert torch.equal(samples.returns - samples.values, theirs.storage.advantages.view(1, -1))
+    torch.testing.assert_close(samples.advantages, theirs.storage.advantages.view(1, -1), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -48,6 +48,10 @@ class Algorithm(Protocol):
         """
         ...
 
+    def forget(self) -> None:
+        """All that is remembered of the episodes is gone, as when they begin afresh."""
+        ...
+
     def train_mode(self) -> None:
         """Networks behave as in training."""
         ...

@@ -8,13 +8,15 @@ import torch
 
 from fleetfoot.algorithms.algorithm import Algorithm
 from fleetfoot.algorithms.config import PpoCfg
-from fleetfoot.algorithms.ppo import BatchTransform, Ppo
+from fleetfoot.algorithms.extension import NO_EXTENSIONS, Extensions
+from fleetfoot.algorithms.ppo import Ppo
 from fleetfoot.algorithms.symmetry import MirrorAugmentation
 from fleetfoot.core.seeding import derive_seed, make_generator
 from fleetfoot.core.symmetry import MirrorImage, SymmetricEnv, check_mirror_images
 from fleetfoot.core.vec_env import VecEnv
 from fleetfoot.errors import ConfigError
-from fleetfoot.models.build import build_actor, build_critic, check_groups
+from fleetfoot.models.actor_critic import Actor
+from fleetfoot.models.build import ObservationSpec, build_actor, build_critic, check_groups
 from fleetfoot.runners.config import OnPolicyRunnerCfg
 from fleetfoot.storage.rollout import RolloutBuffer
 
@@ -44,16 +46,37 @@ def check_config(env: VecEnv, cfg: OnPolicyRunnerCfg) -> None:
     check_groups(cfg.obs_groups.actor, env.observation_spec, "agent.obs_groups.actor")
     check_groups(cfg.obs_groups.critic, env.observation_spec, "agent.obs_groups.critic")
     _mirror_images(env, cfg)
-    samples, parts = cfg.num_steps_per_env * env.num_envs, cfg.algorithm.num_mini_batches
-    if samples % parts:
-        counts = f"{cfg.num_steps_per_env} steps x {env.num_envs} environments = {samples} samples"
-        divisors = [n for n in range(1, samples + 1) if samples % n == 0 and n <= 4 * parts]
+    _check_sequences(env, cfg)
+
+
+def _sequence_length(cfg: OnPolicyRunnerCfg) -> int:
+    """Steps of a sequence: single ones, or the whole rollout where there is something to remember."""
+    return cfg.algorithm.sequence_length or 1
+
+
+def _check_sequences(env: VecEnv, cfg: OnPolicyRunnerCfg) -> None:
+    steps, length, parts = cfg.num_steps_per_env, _sequence_length(cfg), cfg.algorithm.num_mini_batches
+    if steps % length:
+        raise ConfigError(
+            "agent.algorithm.sequence_length",
+            got=f"{length}, with rollouts of {steps} steps",
+            expected=f"one of {_divisors(steps, steps)}",
+            fix="Or change agent.num_steps_per_env.",
+        )
+    count = steps // length * env.num_envs
+    enough = count >= parts if cfg.algorithm.drop_remainder else count % parts == 0
+    if not enough:
+        what = "samples" if length == 1 else f"sequences of {length} steps"
         raise ConfigError(
             "agent.algorithm.num_mini_batches",
-            got=f"{parts}, with {counts}",
-            expected="a divisor of the number of samples",
-            fix=f"Use one of {divisors}, or change env.scene.num_envs or agent.num_steps_per_env.",
+            got=f"{parts}, with {steps} steps x {env.num_envs} environments = {count} {what}",
+            expected=f"a divisor of the number of {what.split()[0]}",
+            fix=f"Use one of {_divisors(count, 4 * parts)}, or change env.scene.num_envs or agent.num_steps_per_env.",
         )
+
+
+def _divisors(number: int, largest: int) -> list[int]:
+    return [n for n in range(1, min(number, largest) + 1) if number % n == 0]
 
 
 def _build_ppo(env: VecEnv, cfg: OnPolicyRunnerCfg, device: torch.device) -> Ppo:
@@ -63,15 +86,34 @@ def _build_ppo(env: VecEnv, cfg: OnPolicyRunnerCfg, device: torch.device) -> Ppo
         actor = build_actor(cfg.actor, groups.actor, spec, num_actions).to(device)
         critic = build_critic(cfg.critic, groups.critic, spec).to(device)
     used = {group: spec[group] for group in (*groups.actor, *groups.critic)}
-    buffer = RolloutBuffer(cfg.num_steps_per_env, env.num_envs, used, groups.critic, num_actions, device)
-    return Ppo(actor, critic, buffer, cfg.algorithm, cfg.seed, _build_transforms(env, cfg, tuple(used), device))
+    buffer = _build_buffer(env, cfg, used, actor, device)
+    return Ppo(actor, critic, buffer, cfg.algorithm, cfg.seed, _build_extensions(env, cfg, tuple(used), device))
 
 
-def _build_transforms(
-    env: VecEnv, cfg: OnPolicyRunnerCfg, groups: tuple[str, ...], device: torch.device
-) -> list[BatchTransform]:
+def _build_buffer(
+    env: VecEnv, cfg: OnPolicyRunnerCfg, groups: ObservationSpec, actor: Actor, device: torch.device
+) -> RolloutBuffer:
+    one = {group: torch.zeros(1, *shape, device=device) for group, shape in groups.items()}
+    state = actor.memory.initial_state(1, device)
+    with torch.no_grad():
+        distribution, _ = actor.step(one, state)
+    return RolloutBuffer(
+        cfg.num_steps_per_env,
+        env.num_envs,
+        _sequence_length(cfg),
+        groups,
+        cfg.obs_groups.critic,
+        distribution,
+        state,
+        device,
+    )
+
+
+def _build_extensions(env: VecEnv, cfg: OnPolicyRunnerCfg, groups: tuple[str, ...], device: torch.device) -> Extensions:
     images = _mirror_images(env, cfg)
-    return [MirrorAugmentation(images, groups, make_generator(cfg.seed, "mirroring", device))] if images else []
+    if not images:
+        return NO_EXTENSIONS
+    return Extensions(transforms=(MirrorAugmentation(images, groups, make_generator(cfg.seed, "mirroring", device)),))
 
 
 def _mirror_images(env: VecEnv, cfg: OnPolicyRunnerCfg) -> tuple[MirrorImage, ...]:

@@ -111,7 +111,14 @@ class PpoCfg:
     num_learning_epochs: Count = 5
     """Passes over each rollout."""
     num_mini_batches: Count = 4
-    """Mini-batches per pass; must divide the number of samples of a rollout."""
+    """Mini-batches per pass; must divide the number of sequences of a rollout, unless `drop_remainder`."""
+    sequence_length: Count | None = None
+    """Steps that are learned from in one piece; must divide `num_steps_per_env`. Null for single steps, and for the
+    whole rollout where a network has a memory, which is trained through so many steps."""
+    shuffle: Literal["every_epoch", "once", "never"] = "every_epoch"
+    """When the order of the samples is drawn. rsl_rl draws it once per rollout, and never for recurrent networks."""
+    drop_remainder: bool = False
+    """Leave out the last samples where the mini-batches do not come out even, as rsl_rl does, instead of refusing."""
     learning_rate: PositiveFloat = 1e-3
     """Adam step size at the start."""
     schedule: ScheduleCfg = AdaptiveKlCfg()
@@ -121,6 +128,9 @@ class PpoCfg:
     """Begin with a lower discount; null for not."""
     lam: UnitInterval = 0.95
     """Decay of generalised advantage estimation, per control step."""
+    time_limit_bootstrap: Literal["final_observation", "previous_value"] = "final_observation"
+    """What a truncated episode would have been worth: the value of its last observation, or, as in rsl_rl, that of the
+    one before, from which the last action was taken."""
     clip_param: PositiveFloat = 0.2
     """How far the probability ratio, and a clipped value, may move from the old ones."""
     use_clipped_value_loss: bool = True

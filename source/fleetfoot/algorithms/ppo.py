@@ -1,19 +1,22 @@
 """Proximal policy optimisation: the wiring. The maths is in `returns`, `losses` and `schedules`.
 
-Axes: `T` time, `N` environments, `B` samples of a mini-batch.
+Axes: `T` time, `N` environments, `L` steps of a sequence, `B` sequences of a mini-batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
-from typing import Any, Protocol, final
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from fleetfoot.algorithms.config import PpoCfg
+from fleetfoot.algorithms.evaluation import evaluate
+from fleetfoot.algorithms.extension import NO_EXTENSIONS, Extensions
 from fleetfoot.algorithms.losses import clip_fraction, surrogate_loss, value_loss
 from fleetfoot.algorithms.returns import compute_gae, normalize_advantages, successor_values
 from fleetfoot.algorithms.schedules import (
@@ -26,9 +29,10 @@ from fleetfoot.core.seeding import make_generator
 from fleetfoot.core.threads import Pair
 from fleetfoot.core.vec_env import Observations, StepResult
 from fleetfoot.models.actor_critic import Actor, Critic
-from fleetfoot.storage.rollout import Batch, RolloutBuffer, shuffled_mini_batches
+from fleetfoot.models.memory import reset_state
+from fleetfoot.storage.rollout import Batch, RolloutBuffer, mini_batches
 
-__all__ = ["BatchTransform", "Ppo"]
+__all__ = ["Ppo"]
 
 _MINI_BATCH_TAGS = (
     "Loss/surrogate",
@@ -42,35 +46,19 @@ _MINI_BATCH_TAGS = (
 )
 
 
-class BatchTransform(Protocol):
-    """Makes another mini-batch of a mini-batch, as by augmentation."""
-
-    def __call__(self, batch: Batch) -> Batch:
-        """A batch to learn from instead."""
-        ...
-
-    def state_dict(self) -> dict[str, Any]:
-        """What decides its next batch."""
-        ...
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over a state."""
-        ...
-
-
 @final
 class Ppo:
     """Proximal policy optimisation (Schulman et al. 2017, arXiv:1707.06347) with generalised advantage estimation.
 
-    The critic is not run while collecting: its values are computed once per rollout, in one batch.
+    The critic is not run while collecting: its values are computed once per rollout.
 
     Args:
         actor: The policy.
         critic: The value function.
         buffer: Where rollouts are collected.
-        cfg: Hyper-parameters; the number of mini-batches divides the buffer's samples.
+        cfg: Hyper-parameters that fit the buffer (checked when the algorithm is built).
         seed: What exploration and shuffling follow from.
-        transforms: What each mini-batch goes through before it is learned from, in order.
+        extensions: What else there is to be rewarded for and to learn from.
     """
 
     def __init__(
@@ -80,71 +68,106 @@ class Ppo:
         buffer: RolloutBuffer,
         cfg: PpoCfg,
         seed: int,
-        transforms: Sequence[BatchTransform] = (),
+        extensions: Extensions = NO_EXTENSIONS,
     ) -> None:
-        self.actor, self.critic, self.buffer, self.cfg = actor, critic, buffer, cfg
-        self._transforms = tuple(transforms)
+        self.actor, self.critic, self.buffer, self.cfg, self.extensions = actor, critic, buffer, cfg, extensions
         device = buffer.rewards.device
         self._exploration = make_generator(seed, "exploration", device)
         self._shuffling = make_generator(seed, "shuffling", device)
         self.learning_rate = torch.tensor(cfg.learning_rate, device=device)
-        parameters = [p for p in (*actor.parameters(), *critic.parameters()) if p.requires_grad]
-        self.optimizer = torch.optim.Adam(parameters, lr=self.learning_rate, fused=True)
-        self._both = Pair(device)
+        added = [loss.network for loss in extensions.losses if loss.network is not None]
+        self._parts = _disjoint_parameters((actor, critic, *added))
+        self._max_norms = (cfg.max_grad_norm, cfg.max_grad_norm, *(math.inf for _ in added))
+        self.optimizer = self._make_optimizer(device)
+        shared = not set(actor.parameters()).isdisjoint(critic.parameters())
+        self._in_turn_or_at_once = Pair(device, at_once=not shared)
+        self._tags = (*_MINI_BATCH_TAGS, *(f"Loss/{loss.tag}" for loss in extensions.losses))
         self._num_updates = 0
         self._entropy_coef = cfg.entropy_coef
+        self.forget()
 
     @property
     def networks(self) -> Mapping[str, nn.Module]:
         """Actor and critic."""
         return {"actor": self.actor, "critic": self.critic}
 
+    def forget(self) -> None:
+        """All that is remembered of the episodes is gone, as when they begin afresh."""
+        num_envs, device = self.buffer.num_envs, self.buffer.rewards.device
+        self._actor_state = self.actor.memory.initial_state(num_envs, device)
+        self._critic_state = self.critic.memory.initial_state(num_envs, device)
+
     @torch.no_grad()
     def act(self, obs: Observations) -> Tensor:
         """Sample actions `[N, A]` and remember how they came about."""
-        distribution, _ = self.actor(obs)
+        distribution, state = self.actor.step(obs, self._actor_state)
         actions = distribution.sample(self._exploration)
-        self.buffer.add_decision(obs, actions, distribution)
+        self.buffer.add_decision(obs, self._actor_state, actions, distribution)
+        self._actor_state = state
         return actions
 
     def record(self, result: StepResult) -> None:
         """Remember what the environment answered."""
         self.buffer.add_outcome(result)
+        self._actor_state = reset_state(self._actor_state, result.terminated | result.truncated)
 
     def update(self, last_obs: Observations) -> Mapping[str, Tensor]:
         """Learn from a full rollout; see `Algorithm.update`."""
         assert self.buffer.is_full
-        rate = planned_learning_rate(self.cfg.schedule, self.cfg.learning_rate, self._num_updates)
+        self._follow_plans()
+        metrics = {**self._count_non_finite(), **self._add_bonuses(last_obs)}
+        sequences = self._evaluate(last_obs)
+        metrics |= _fit_metrics(sequences)
+        totals = torch.zeros(len(self._tags), device=sequences.values.device)
+        cfg, transforms = self.cfg, self.extensions.transforms
+        for order in self._orders(len(sequences)):
+            for batch in mini_batches(sequences, cfg.num_mini_batches, order):
+                totals += self._learn(reduce(lambda b, transform: transform(b), transforms, batch))
+        num_updates = cfg.num_learning_epochs * cfg.num_mini_batches
+        metrics |= dict(zip(self._tags, (totals / num_updates).unbind(), strict=True))
+        metrics["Loss/learning_rate"] = self.learning_rate.clone()
+        metrics["Policy/mean_std"] = sequences.distribution.std.mean()
+        self._end_update()
+        return metrics
+
+    def _follow_plans(self) -> None:
+        """What changes from update to update whatever happens."""
+        cfg = self.cfg
+        rate = planned_learning_rate(cfg.schedule, cfg.learning_rate, self._num_updates)
         if rate is not None:
             self.learning_rate.fill_(rate)
-        self._entropy_coef = planned_entropy_coef(self.cfg.entropy_coef, self.cfg.entropy_decay, self._num_updates)
-        samples = self._evaluate(last_obs)
-        metrics = {**self._count_non_finite(), **_fit_metrics(samples)}
-        totals = torch.zeros(len(_MINI_BATCH_TAGS), device=samples.values.device)
-        for _ in range(self.cfg.num_learning_epochs):
-            for batch in shuffled_mini_batches(samples, self.cfg.num_mini_batches, self._shuffling):
-                totals += self._learn(reduce(lambda b, transform: transform(b), self._transforms, batch))
-        num_updates = self.cfg.num_learning_epochs * self.cfg.num_mini_batches
-        metrics |= dict(zip(_MINI_BATCH_TAGS, (totals / num_updates).unbind(), strict=True))
-        metrics["Loss/learning_rate"] = self.learning_rate.clone()
-        metrics["Policy/mean_std"] = samples.distribution.std.mean()
+        self._entropy_coef = planned_entropy_coef(cfg.entropy_coef, cfg.entropy_decay, self._num_updates)
+
+    def _end_update(self) -> None:
+        """What is learned once per rollout; then the next one can be collected."""
         self.actor.inputs.update(self.buffer.obs)
         self.critic.inputs.update(self.buffer.obs)
+        for bonus in self.extensions.bonuses:
+            bonus.end_update(self.buffer)
         self.buffer.clear()
         self._num_updates += 1
+
+    @torch.no_grad()
+    def _add_bonuses(self, last_obs: Observations) -> dict[str, Tensor]:
+        """Add what the extensions reward to the rewards; returns their metrics."""
+        metrics: dict[str, Tensor] = {}
+        for bonus in self.extensions.bonuses:
+            rewards, said = bonus(self.buffer, last_obs)
+            self.buffer.rewards += rewards
+            metrics |= said
         return metrics
 
     @torch.no_grad()
     def _evaluate(self, last_obs: Observations) -> Batch:
-        """Values, advantages and returns of the rollout, as flat samples."""
+        """Values, advantages and returns of the rollout, in sequences."""
         buffer, cfg = self.buffer, self.cfg
-        values, _ = self.critic(buffer.obs)
-        last_values, _ = self.critic(last_obs)
-        final_values, _ = self.critic(buffer.final_obs)
-        next_values = successor_values(values, last_values, final_values, buffer.truncated)
+        said = evaluate(self.critic, buffer, last_obs, self._critic_state)
+        self._critic_state = said.state_after
+        at_limit = said.final_values if cfg.time_limit_bootstrap == "final_observation" else said.values
+        next_values = successor_values(said.values, said.last_values, at_limit, buffer.truncated)
         advantages, returns = compute_gae(
             buffer.rewards,
-            values,
+            said.values,
             next_values,
             buffer.terminated,
             buffer.truncated,
@@ -154,43 +177,63 @@ class Ppo:
         if not cfg.normalize_advantage_per_mini_batch:
             advantages = normalize_advantages(advantages)
         log_probs = buffer.distribution.log_prob(buffer.actions)
-        return buffer.samples(log_probs, values, advantages, returns)
+        return buffer.sequences(log_probs, said.values, advantages, returns, said.state_before)
+
+    def _orders(self, size: int) -> Iterator[Tensor]:
+        """For each epoch, in which order the sequences are learned from, int64 `[…]`."""
+        cfg, device = self.cfg, self.buffer.rewards.device
+        used = size - size % cfg.num_mini_batches
+        order = torch.arange(used, device=device)
+        for epoch in range(cfg.num_learning_epochs):
+            if cfg.shuffle == "every_epoch" or (cfg.shuffle == "once" and epoch == 0):
+                order = torch.randperm(used, generator=self._shuffling, device=device)
+            yield order
 
     def _learn(self, batch: Batch) -> Tensor:
-        """One gradient step; returns its metrics, in the order of `_MINI_BATCH_TAGS`."""
+        """One gradient step; returns its metrics, in the order of `_tags`."""
         self.optimizer.zero_grad(set_to_none=True)
-        # The networks share no parameter, so each has a loss, and a core, of its own.
-        policy, value = self._both(lambda: self._learn_policy(batch), lambda: self._learn_value(batch))
+        policy, value = self._in_turn_or_at_once(lambda: self._learn_policy(batch), lambda: self._learn_value(batch))
+        policy, extra = policy.tensor_split((4,))
         self.learning_rate.copy_(adapt_learning_rate(self.cfg.schedule, self.learning_rate, policy[2]))
-        norms = torch.stack([_clip_gradient(net, self.cfg.max_grad_norm) for net in (self.actor, self.critic)])
+        norms = torch.stack([_clip_gradient(*part) for part in zip(self._parts, self._max_norms, strict=True)])
         # A step with a NaN or infinite gradient is left out on the device, by the fused optimiser itself.
         skipped = 1.0 - norms.isfinite().all().to(norms.dtype)
         self.optimizer.found_inf = skipped  # pyright: ignore[reportAttributeAccessIssue] (torch.amp's own protocol)
         self.optimizer.step()
-        return torch.cat((policy, value, norms, skipped[None]))
+        return torch.cat((policy, value, norms[:2], skipped[None], extra))
 
     def _learn_policy(self, batch: Batch) -> Tensor:
-        """Gradient of `surrogate - c_e entropy`; returns (surrogate, entropy, KL, clip fraction)."""
+        """Gradient of `surrogate - c_e entropy + extra`; returns (surrogate, entropy, KL, clip fraction, *extra)."""
         cfg = self.cfg
-        distribution, _ = self.actor(batch.obs)
+        distribution, _ = self.actor(batch.obs, batch.actor_state, batch.reset)
         advantages = batch.advantages
         if cfg.normalize_advantage_per_mini_batch:
             advantages = normalize_advantages(advantages)
         ratio = (distribution.log_prob(batch.actions) - batch.log_probs).exp()
         surrogate = surrogate_loss(ratio, advantages, cfg.clip_param)
         entropy = distribution.entropy().mean()
-        (surrogate - self._entropy_coef * entropy).backward()
+        extra = [loss(batch, self.actor, distribution) for loss in self.extensions.losses]
+        (surrogate - self._entropy_coef * entropy + sum(weight * loss for loss, weight in extra)).backward()
         with torch.no_grad():
             kl = batch.distribution.kl(distribution).mean()
-            return torch.stack((surrogate, entropy, kl, clip_fraction(ratio, cfg.clip_param)))
+            moved = clip_fraction(ratio, cfg.clip_param)
+            return torch.stack((surrogate, entropy, kl, moved, *(loss for loss, _ in extra)))
 
     def _learn_value(self, batch: Batch) -> Tensor:
         """Gradient of `c_v value`; returns (value,)."""
-        values, _ = self.critic(batch.obs)
+        values, _ = self.critic(batch.obs, batch.critic_state, batch.reset)
         clip = self.cfg.clip_param if self.cfg.use_clipped_value_loss else None
         loss = value_loss(values, batch.returns, batch.values, clip)
         (self.cfg.value_loss_coef * loss).backward()
         return loss.detach()[None]
+
+    def _make_optimizer(self, device: torch.device) -> torch.optim.Adam:
+        """One for all: actor and critic with the rate that is scheduled, each extension with its own."""
+        groups: list[dict[str, Any]] = [{"params": [*self._parts[0], *self._parts[1]]}]
+        rates = [loss.learning_rate for loss in self.extensions.losses if loss.network is not None]
+        for part, rate in zip(self._parts[2:], rates, strict=True):
+            groups.append({"params": part, "lr": torch.tensor(rate, device=device)})
+        return torch.optim.Adam(groups, lr=self.learning_rate, fused=True)
 
     def _count_non_finite(self) -> dict[str, Tensor]:
         """How many numbers of the rollout are NaN or infinite, by what they are."""
@@ -209,7 +252,7 @@ class Ppo:
         self.critic.eval()
 
     def state_dict(self) -> dict[str, Any]:
-        """Networks with their normalisers, optimiser, learning rate, generators."""
+        """Networks with their normalisers, optimiser, learning rate, generators, memory, extensions."""
         return {
             "actor": self.actor.state_dict(),
             "critic": self.critic.state_dict(),
@@ -218,7 +261,8 @@ class Ppo:
             "num_updates": self._num_updates,
             "exploration": self._exploration.get_state(),
             "shuffling": self._shuffling.get_state(),
-            "transforms": [transform.state_dict() for transform in self._transforms],
+            "memory": {"actor": self._actor_state, "critic": self._critic_state},
+            "extensions": {name: extension.state_dict() for name, extension in self.extensions.by_name.items()},
         }
 
     def load_state_dict(self, state: Mapping[str, Any], *, optimizer: bool = True) -> None:
@@ -227,26 +271,39 @@ class Ppo:
         self.critic.load_state_dict(state["critic"])
         if not optimizer:
             return
+        rates = [group["lr"] for group in self.optimizer.param_groups]
         self.optimizer.load_state_dict(state["optimizer"])
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate  # loading replaced the tensors that the schedule writes into
         self.learning_rate.copy_(state["learning_rate"])
         self._num_updates = state["num_updates"]
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate  # loading replaced the tensor that the schedule writes into
         self._exploration.set_state(state["exploration"].cpu())
         self._shuffling.set_state(state["shuffling"].cpu())
-        for transform, saved in zip(self._transforms, state["transforms"], strict=True):
-            transform.load_state_dict(saved)
+        self._actor_state, self._critic_state = (tuple(state["memory"][name]) for name in ("actor", "critic"))
+        for name, extension in self.extensions.by_name.items():
+            extension.load_state_dict(state["extensions"][name])
 
 
-def _clip_gradient(network: nn.Module, max_norm: float) -> Tensor:
+def _disjoint_parameters(networks: Iterable[nn.Module]) -> list[list[Tensor]]:
+    """What is trained of each network; what several have in common counts for the first."""
+    seen: set[Tensor] = set()
+    parts: list[list[Tensor]] = []
+    for network in networks:
+        parts.append([p for p in network.parameters() if p.requires_grad and p not in seen])
+        seen.update(parts[-1])
+    return parts
+
+
+def _clip_gradient(parameters: Iterable[Tensor], max_norm: float) -> Tensor:
     """Scale the gradient of one network down to a norm; returns the norm it had, `[]`."""
-    parameters: Iterable[Tensor] = [p for p in network.parameters() if p.grad is not None]
+    parameters = [p for p in parameters if p.grad is not None]
     norm = get_total_norm([p.grad for p in parameters if p.grad is not None])
-    clip_grads_with_norm_(parameters, max_norm, norm)
+    if max_norm < math.inf:
+        clip_grads_with_norm_(parameters, max_norm, norm)
     return norm
 
 
-def _fit_metrics(samples: Batch) -> dict[str, Tensor]:
+def _fit_metrics(sequences: Batch) -> dict[str, Tensor]:
     """How much of the returns the critic explains: `1 - var(R - V) / var(R)`."""
-    residual = (samples.returns - samples.values).var()
-    return {"Policy/explained_variance": 1.0 - residual / samples.returns.var().clamp(min=1e-8)}
+    residual = (sequences.returns - sequences.values).var()
+    return {"Policy/explained_variance": 1.0 - residual / sequences.returns.var().clamp(min=1e-8)}

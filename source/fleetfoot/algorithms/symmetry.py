@@ -1,11 +1,11 @@
 """Learning from mirror images.
 
-In each mini-batch every sample is replaced by one of its mirror images, or left as it is, at random: over the epochs
-the policy learns from all of them, and no epoch costs more. What the old policy and critic said of a sample holds for
+In each mini-batch every sequence is replaced by one of its mirror images, or left as it is, at random: over the epochs
+the policy learns from all of them, and no epoch costs more. What the old policy and critic said of a step holds for
 its image as far as they are symmetric themselves (Mittal et al. 2024, arXiv:2403.04359, who add all images to every
 batch instead).
 
-Axes: `M` mirror images and the robot itself, `B` samples.
+Axes: `M` mirror images and the robot itself, `L` steps of a sequence, `B` sequences.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["MirrorAugmentation"]
 
 @final
 class MirrorAugmentation:
-    """Replaces each sample of a mini-batch by a random one of its mirror images.
+    """Replaces each sequence of a mini-batch by a random one of its mirror images.
 
     Args:
         images: The mirror images; the robot itself is added.
@@ -42,9 +42,8 @@ class MirrorAugmentation:
         self._groups = {group: _Table([image.observations[group] for image in images], device) for group in groups}
 
     def __call__(self, batch: Batch) -> Batch:
-        """A batch of as many samples."""
-        size, device = batch.actions.shape[0], batch.actions.device
-        image = torch.randint(self._num_images, (size,), generator=self._generator, device=device)
+        """A batch of as many sequences, each as a whole in one image."""
+        image = torch.randint(self._num_images, (len(batch),), generator=self._generator, device=batch.actions.device)
         return replace(
             batch,
             obs={group: self._groups[group](x, image) for group, x in batch.obs.items()},
@@ -54,6 +53,11 @@ class MirrorAugmentation:
                 self._actions.unsigned(batch.distribution.std, image),
             ),
         )
+
+    @property
+    def name(self) -> str:
+        """What its state is saved under."""
+        return "mirror_augmentation"
 
     def state_dict(self) -> dict[str, Any]:
         """The generator's state."""
@@ -74,9 +78,9 @@ class _Table:
         self._sign = torch.tensor([row.sign for row in rows], device=device)
 
     def __call__(self, x: Tensor, image: Tensor) -> Tensor:
-        """Each row of `x` `[B, O]` in its image `[B]`."""
+        """Each sequence of `x` `[L, B, O]` in its image `[B]`."""
         return self.unsigned(x, image) * self._sign[image]
 
     def unsigned(self, x: Tensor, image: Tensor) -> Tensor:
         """The same for what has no sign, as standard deviations."""
-        return x.gather(1, self._index[image])
+        return x.gather(2, self._index[image].expand_as(x))

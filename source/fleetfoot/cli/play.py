@@ -65,7 +65,9 @@ def _show(env: VecEnv, policy: InferencePolicy, num_steps: int, console: Console
     with window as viewer:
         for step in itertools.count():
             began = time.perf_counter()
-            obs = env.step(policy(obs)).obs
+            result = env.step(policy(obs))
+            policy.reset(result.terminated | result.truncated)
+            obs = result.obs
             viewer.draw()
             if viewer.is_closed or step >= num_steps:
                 break

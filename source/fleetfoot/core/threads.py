@@ -26,10 +26,11 @@ class Pair:
 
     Args:
         device: Where the tensors of the work live.
+        at_once: False if the two may not run at the same time, as where both write to the same tensors.
     """
 
-    def __init__(self, device: torch.device) -> None:
-        is_parallel = device.type == "cpu" and torch.get_num_threads() > 1
+    def __init__(self, device: torch.device, *, at_once: bool = True) -> None:
+        is_parallel = at_once and device.type == "cpu" and torch.get_num_threads() > 1
         self._threads = torch.get_num_threads()
         self._pool = ThreadPoolExecutor(1, "fleetfoot", initializer=self._limit) if is_parallel else None
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import torch
 from torch import Tensor
 
-__all__ = ["ActionSpec", "DescribedEnv", "FilmingEnv", "Observations", "StatefulEnv", "StepResult", "VecEnv"]
+__all__ = ["ActionSpec", "DescribedEnv", "FilmingEnv", "Observations", "Policy", "StatefulEnv", "StepResult", "VecEnv"]
 
 Observations: TypeAlias = Mapping[str, Tensor]
 """Group name to a float tensor `[N, …]`."""
@@ -94,6 +94,18 @@ class VecEnv(Protocol):
 
     def close(self) -> None:
         """Release what the environment holds; it cannot be stepped afterwards."""
+        ...
+
+
+class Policy(Protocol):
+    """What acts in an environment outside of training. It may remember what it has seen."""
+
+    def __call__(self, obs: Observations) -> Tensor:
+        """Actions `[N, A]` for observations `[N, …]`."""
+        ...
+
+    def reset(self, done: Tensor | None = None) -> None:
+        """Forget what came before, where `done` bool `[N]` says so, or everywhere."""
         ...
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fleetfoot.core.symmetry import SymmetricEnv
-from fleetfoot.core.vec_env import DescribedEnv, Observations, StatefulEnv, StepResult, VecEnv
+from fleetfoot.core.vec_env import DescribedEnv, Observations, Policy, StatefulEnv, StepResult, VecEnv
 from fleetfoot.errors import ContractError, OutputError
 from fleetfoot.sim.recording import Recording
 from fleetfoot.sim.studio import RenderJob, Studio
@@ -141,7 +141,7 @@ class VideoRecorder:
 
 def record_clip(
     env: VecEnv,
-    policy: Callable[[Observations], Tensor],
+    policy: Policy,
     num_steps: int,
     *,
     obs: Observations | None = None,
@@ -151,7 +151,7 @@ def record_clip(
 
     Args:
         env: What to run; offers `FilmedEnv`.
-        policy: From observations, `[N, …]` each, to actions `[N, A]`.
+        policy: What acts.
         num_steps: Control steps to run.
         obs: What to act on first; None resets the environment.
         size: Width and height of the video to come [pixels].
@@ -166,13 +166,15 @@ def record_clip(
         for step in range(num_steps):
             if step % film_roll.stride == 0:
                 film_roll.add(filmed.snapshot(0), f"{step * env.step_dt:.1f} s")
-            current = env.step(policy(current)).obs
+            result = env.step(policy(current))
+            policy.reset(result.terminated | result.truncated)
+            current = result.obs
     return film_roll.develop(filmed.model_xml)
 
 
 def film(
     env: VecEnv,
-    policy: Callable[[Observations], Tensor],
+    policy: Policy,
     num_steps: int,
     path: Path,
     *,

@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 from fleetfoot.core.config import nearest
 from fleetfoot.errors import ConfigError
 from fleetfoot.models.actor_critic import Actor, Critic, ObservationInput
-from fleetfoot.models.config import ActorCfg, CriticCfg, DistributionCfg, NetworkCfg
+from fleetfoot.models.config import ActorCfg, CriticCfg, DistributionCfg
 from fleetfoot.models.distributions import GaussianHead
+from fleetfoot.models.memory import Memory, NoMemory
 from fleetfoot.models.mlp import Mlp
 
-__all__ = ["build_actor", "build_critic", "check_groups"]
+__all__ = ["ObservationSpec", "build_actor", "build_critic", "check_groups"]
 
 ObservationSpec = Mapping[str, tuple[int, ...]]
+"""Group name to the shape of one environment's observation."""
 
 
 def build_actor(cfg: ActorCfg, groups: Sequence[str], spec: ObservationSpec, num_actions: int) -> Actor:
@@ -24,7 +26,8 @@ def build_actor(cfg: ActorCfg, groups: Sequence[str], spec: ObservationSpec, num
     """
     inputs = _build_inputs(groups, spec, cfg.obs_normalization, "agent.obs_groups.actor")
     head = _build_head(cfg.distribution, num_actions)
-    return Actor(inputs, _build_network(cfg.network, inputs.size, head.in_dim), head)
+    memory = _build_memory(inputs.size)
+    return Actor(inputs, memory, Mlp(memory.out_dim, head.in_dim, cfg.network), head)
 
 
 def build_critic(cfg: CriticCfg, groups: Sequence[str], spec: ObservationSpec) -> Critic:
@@ -34,7 +37,8 @@ def build_critic(cfg: CriticCfg, groups: Sequence[str], spec: ObservationSpec) -
         ConfigError: A group does not exist or has a shape that the network cannot read.
     """
     inputs = _build_inputs(groups, spec, cfg.obs_normalization, "agent.obs_groups.critic")
-    return Critic(inputs, _build_network(cfg.network, inputs.size, 1))
+    memory = _build_memory(inputs.size)
+    return Critic(inputs, memory, Mlp(memory.out_dim, 1, cfg.network))
 
 
 def check_groups(groups: Sequence[str], spec: ObservationSpec, where: str) -> None:
@@ -57,8 +61,8 @@ def _build_inputs(groups: Sequence[str], spec: ObservationSpec, normalize: bool,
     return ObservationInput(groups, sum(spec[group][0] for group in groups), normalize=normalize)
 
 
-def _build_network(cfg: NetworkCfg, in_dim: int, out_dim: int) -> Mlp:
-    return Mlp(in_dim, out_dim, cfg)
+def _build_memory(in_dim: int) -> Memory:
+    return NoMemory(in_dim)
 
 
 def _build_head(cfg: DistributionCfg, num_actions: int) -> GaussianHead:

@@ -9,10 +9,7 @@ from torch import Tensor, nn
 
 from fleetfoot.models.config import Activation, MlpCfg
 
-__all__ = ["Mlp", "State", "make_activation"]
-
-State = tuple[Tensor, ...]
-"""What a network carries from step to step, `[L, B, H]` each; empty for a feed-forward network."""
+__all__ = ["Mlp", "make_activation"]
 
 _ACTIVATIONS: dict[Activation, type[nn.Module]] = {
     "elu": nn.ELU,
@@ -51,10 +48,6 @@ class Mlp(nn.Module):
         hidden = [layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), make_activation(cfg.activation))]
         self.layers = nn.Sequential(*hidden, nn.Linear(widths[-1], out_dim))
 
-    def initial_state(self, batch_size: int) -> State:
-        """The empty state."""
-        return ()
-
-    def forward(self, x: Tensor, state: State = (), reset: Tensor | None = None) -> tuple[Tensor, State]:
-        """Map `[…, I]` to `[…, O]`; the state passes through, and there is nothing to reset."""
-        return self.layers(x), state
+    def forward(self, x: Tensor) -> Tensor:
+        """Map `[…, I]` to `[…, O]`."""
+        return self.layers(x)

@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 FORMAT = "fleetfoot.checkpoint"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)

@@ -187,6 +187,7 @@ class OnPolicyRunner:
         """Observations to go on from: those of the checkpoint, of the last `learn`, or of a fresh start."""
         if self._obs is None:
             self._obs = self.env.reset(self._env_seed)
+            self.algorithm.forget()
             check_start(self.env, self._obs)
             if at_random_times:
                 generator = make_generator(self.cfg.seed, "episode lengths", self.device)

@@ -13,6 +13,7 @@ from fleetfoot.core.vec_env import Observations, VecEnv
 from fleetfoot.errors import CheckpointError
 from fleetfoot.models.actor_critic import Actor
 from fleetfoot.models.build import build_actor
+from fleetfoot.models.memory import State, reset_state
 from fleetfoot.runners.checkpoint import Checkpoint
 from fleetfoot.runners.config import OnPolicyRunnerCfg
 
@@ -31,17 +32,22 @@ class InferencePolicy:
     def __init__(self, actor: Actor, device: torch.device | str) -> None:
         self.device = torch.device(device)
         self.actor = copy.deepcopy(actor).to(self.device).eval().requires_grad_(False)
-        self._state = ()
+        self._state: State | None = None
 
     @torch.no_grad()
     def __call__(self, obs: Observations) -> Tensor:
-        """The most likely actions `[N, A]` for observations `[N, …]`."""
-        distribution, self._state = self.actor(obs, self._state)
+        """The most likely actions `[N, A]` for observations `[N, …]`; what they were is remembered."""
+        if self._state is None:
+            self._state = self.actor.memory.initial_state(next(iter(obs.values())).shape[0], self.device)
+        distribution, self._state = self.actor.step(obs, self._state)
         return distribution.mode()
 
     def reset(self, done: Tensor | None = None) -> None:
         """Forget what came before, where `done` bool `[N]` says so, or everywhere."""
-        self._state = ()
+        if done is None or self._state is None:
+            self._state = None
+        else:
+            self._state = reset_state(self._state, done)
 
 
 def build_policy(checkpoint: Checkpoint, cfg: OnPolicyRunnerCfg, env: VecEnv, where: str) -> InferencePolicy:

@@ -1,12 +1,17 @@
 """The rollout buffer: `T` steps of `N` environments, allocated once, time first.
 
-With `T = 3`, `N = 2`, a rollout is written row by row and read as one flat list of samples, time-major:
+A rollout is written row by row and learned from in sequences of `L` steps. Networks without memory learn from single
+steps, which are sequences of one. With `T = 4`, `N = 2`:
 
     step 0   o00 o01
-    step 1   o10 o11      samples: o00 o01 o10 o11 o20 o21     (sample i is step i // N of environment i % N)
-    step 2   o20 o21
+    step 1   o10 o11      L = 1: eight sequences   o00 | o01 | o10 | o11 | o20 | o21 | o30 | o31
+    step 2   o20 o21      L = 2: four              o00 o10 | o01 o11 | o20 o30 | o21 o31
+    step 3   o30 o31      L = 4: two               o00 o10 o20 o30 | o01 o11 o21 o31
 
-Axes: `T` time, `N` environments, `A` actions, `B` samples of a mini-batch.
+Every sequence has the memory that the network had when it began, so none is ever padded or split: where an episode ends
+inside of one, the memory is forgotten there.
+
+Axes: `T` time, `N` environments, `A` actions, `L` steps of a sequence, `B` sequences of a mini-batch.
 """
 
 from __future__ import annotations
@@ -20,43 +25,57 @@ from torch import Tensor
 
 from fleetfoot.core.vec_env import Observations, StepResult
 from fleetfoot.models.distributions import Gaussian
+from fleetfoot.models.memory import State
 
-__all__ = ["Batch", "RolloutBuffer", "shuffled_mini_batches"]
+__all__ = ["Batch", "RolloutBuffer", "in_sequences", "mini_batches"]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Samples to learn from; the first axes of every member are the same."""
+    """Sequences to learn from."""
 
     obs: Observations
-    """Group name to `[…, O]`."""
+    """Group name to `[L, B, …]`."""
     actions: Tensor
-    """`[…, A]`."""
+    """`[L, B, A]`."""
     distribution: Gaussian
-    """The policy that acted, `[…, A]`."""
+    """The policy that acted, `[L, B, A]`."""
     log_probs: Tensor
-    """Of the actions under that policy, `[…]`."""
+    """Of the actions under that policy, `[L, B]`."""
     values: Tensor
-    """Of the critic as it was, `[…]`."""
+    """Of the critic as it was, `[L, B]`."""
     advantages: Tensor
-    """`[…]`."""
+    """`[L, B]`."""
     returns: Tensor
-    """`[…]`."""
+    """`[L, B]`."""
+    reset: Tensor
+    """Where an episode begins inside of a sequence, bool `[L, B]`; never at its first step."""
+    actor_state: State
+    """Memory of the actor before each sequence, `[layers, B, H]` each."""
+    critic_state: State
+    """Memory of the critic before each sequence, `[layers, B, H]` each."""
+
+    def __len__(self) -> int:
+        """The number of sequences."""
+        return self.actions.shape[1]
 
     def select(self, index: Tensor) -> Batch:
-        """The samples at `index` `[B]` of the first axis."""
+        """The sequences at `index` `[B]`."""
 
         def pick(x: Tensor) -> Tensor:
-            return x.index_select(0, index)
+            return x.index_select(1, index)
 
         return Batch(
             obs={group: pick(x) for group, x in self.obs.items()},
             actions=pick(self.actions),
-            distribution=Gaussian(*map(pick, self.distribution)),
+            distribution=type(self.distribution)(*map(pick, self.distribution)),
             log_probs=pick(self.log_probs),
             values=pick(self.values),
             advantages=pick(self.advantages),
             returns=pick(self.returns),
+            reset=pick(self.reset),
+            actor_state=tuple(map(pick, self.actor_state)),
+            critic_state=tuple(map(pick, self.critic_state)),
         )
 
 
@@ -67,9 +86,11 @@ class RolloutBuffer:
     Args:
         num_steps: `T`.
         num_envs: `N`.
+        sequence_length: `L`; divides `T`.
         obs_spec: Observation groups to keep and their shapes.
         final_groups: Those of them that are also kept as they were before a reset, for the critic.
-        num_actions: `A`.
+        distribution: The policy for one environment, `[1, A]` each, to see what has to be kept of it.
+        actor_state: Its memory for one environment, `[layers, 1, H]` each.
         device: Where the buffer lives.
     """
 
@@ -77,33 +98,44 @@ class RolloutBuffer:
         self,
         num_steps: int,
         num_envs: int,
+        sequence_length: int,
         obs_spec: Mapping[str, tuple[int, ...]],
         final_groups: tuple[str, ...],
-        num_actions: int,
+        distribution: Gaussian,
+        actor_state: State,
         device: torch.device,
     ) -> None:
-        self.num_steps, self.num_envs = num_steps, num_envs
+        self.num_steps, self.num_envs, self.sequence_length = num_steps, num_envs, sequence_length
 
         def allocate(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
             return torch.zeros(num_steps, num_envs, *shape, dtype=dtype, device=device)
 
+        def allocate_state(x: Tensor) -> Tensor:
+            layers, _, size = x.shape
+            return torch.zeros(num_steps // sequence_length, layers, num_envs, size, device=device)
+
         self.obs = {group: allocate(*shape) for group, shape in obs_spec.items()}
         self.final_obs = {group: allocate(*obs_spec[group]) for group in final_groups}
-        self.actions = allocate(num_actions)
-        self.distribution = Gaussian(allocate(num_actions), allocate(num_actions))
+        self.actions = allocate(distribution.mode().shape[-1])
+        self.distribution = type(distribution)(*(allocate(*x.shape[1:]) for x in distribution))
+        self.actor_state = tuple(allocate_state(x) for x in actor_state)
         self.rewards = allocate()
         self.terminated = allocate(dtype=torch.bool)
         self.truncated = allocate(dtype=torch.bool)
         self._step = 0
 
-    def add_decision(self, obs: Observations, actions: Tensor, distribution: Gaussian) -> None:
-        """Write what was seen and decided at this step, `[N, …]` each."""
+    def add_decision(self, obs: Observations, state: State, actions: Tensor, distribution: Gaussian) -> None:
+        """Write what was seen, remembered before it, and decided at this step: `[N, …]`, and `[layers, N, H]` each."""
         assert self._step < self.num_steps, "the rollout is full: clear() it first"
         for group, rows in self.obs.items():
             rows[self._step].copy_(obs[group])
         self.actions[self._step].copy_(actions)
         for rows, value in zip(self.distribution, distribution, strict=True):
             rows[self._step].copy_(value)
+        sequence, inside = divmod(self._step, self.sequence_length)
+        if inside == 0:
+            for rows, value in zip(self.actor_state, state, strict=True):
+                rows[sequence].copy_(value)
 
     def add_outcome(self, result: StepResult) -> None:
         """Write what came of it, and go on to the next step."""
@@ -121,32 +153,62 @@ class RolloutBuffer:
         """Whether all `T` steps are there."""
         return self._step == self.num_steps
 
+    @property
+    def done(self) -> Tensor:
+        """Where an episode ended, either way, bool `[T, N]`."""
+        return self.terminated | self.truncated
+
     def clear(self) -> None:
         """Begin again; what was written stays until it is overwritten."""
         self._step = 0
 
-    def samples(self, log_probs: Tensor, values: Tensor, advantages: Tensor, returns: Tensor) -> Batch:
-        """Everything as one flat batch of `T * N` samples; the arguments are `[T, N]`."""
+    def sequences(
+        self, log_probs: Tensor, values: Tensor, advantages: Tensor, returns: Tensor, critic_state: State
+    ) -> Batch:
+        """Everything as one batch of `T / L * N` sequences.
+
+        Args:
+            log_probs: Of the actions, `[T, N]`; `values`, `advantages` and `returns` likewise.
+            values: Of the critic.
+            advantages: Of the actions.
+            returns: What the critic should have said.
+            critic_state: Its memory before each sequence, `[T / L, layers, N, H]` each.
+        """
+
+        def cut(x: Tensor) -> Tensor:
+            return in_sequences(x, self.sequence_length)
+
+        def side_by_side(x: Tensor) -> Tensor:
+            return x.transpose(0, 1).flatten(1, 2)
+
+        reset = cut(self.done.roll(1, dims=0))
+        reset[0] = False
         return Batch(
-            obs={group: x.flatten(0, 1) for group, x in self.obs.items()},
-            actions=self.actions.flatten(0, 1),
-            distribution=Gaussian(*(x.flatten(0, 1) for x in self.distribution)),
-            log_probs=log_probs.flatten(),
-            values=values.flatten(),
-            advantages=advantages.flatten(),
-            returns=returns.flatten(),
+            obs={group: cut(x) for group, x in self.obs.items()},
+            actions=cut(self.actions),
+            distribution=type(self.distribution)(*map(cut, self.distribution)),
+            log_probs=cut(log_probs),
+            values=cut(values),
+            advantages=cut(advantages),
+            returns=cut(returns),
+            reset=reset,
+            actor_state=tuple(map(side_by_side, self.actor_state)),
+            critic_state=tuple(map(side_by_side, critic_state)),
         )
 
 
-def shuffled_mini_batches(samples: Batch, num: int, generator: torch.Generator) -> Iterator[Batch]:
-    """Every sample once, in a new random order, in `num` mini-batches of one size.
+def in_sequences(x: Tensor, length: int) -> Tensor:
+    """A rollout `[T, N, …]` as sequences of `length` steps, `[L, T / L * N, …]`; a view for `L` of 1 and of `T`."""
+    return x.unflatten(0, (-1, length)).transpose(0, 1).flatten(1, 2)
+
+
+def mini_batches(sequences: Batch, num: int, order: Tensor) -> Iterator[Batch]:
+    """The sequences in a given order, in `num` mini-batches of one size.
 
     Args:
-        samples: `num * B` samples.
-        num: Number of mini-batches; divides the number of samples (checked when the algorithm is built).
-        generator: Draws the order.
+        sequences: All of them.
+        num: Number of mini-batches; divides the length of `order`.
+        order: Which sequences, int64 `[num * B]`.
     """
-    size = samples.actions.shape[0]
-    order = torch.randperm(size, generator=generator, device=samples.actions.device)
-    for index in order.view(num, size // num):
-        yield samples.select(index)
+    for index in order.view(num, -1):
+        yield sequences.select(index)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -19,14 +21,21 @@ B = 400
 def batch():
     """Samples 1, 2, 3, ...: sample `i` is told apart in every member."""
     i = torch.arange(1.0, B + 1)
+
+    def columns(*values):
+        return torch.stack(values, dim=1)[None]
+
     return Batch(
-        obs={"policy": torch.stack((i, 1000 + i, 2000 + i), dim=1)},
-        actions=torch.stack((3000 + i, 4000 + i), dim=1),
-        distribution=Gaussian(torch.stack((5000 + i, 6000 + i), 1), torch.stack((7000 + i, 8000 + i), 1)),
-        log_probs=i,
-        values=2 * i,
-        advantages=3 * i,
-        returns=4 * i,
+        obs={"policy": columns(i, 1000 + i, 2000 + i)},
+        actions=columns(3000 + i, 4000 + i),
+        distribution=Gaussian(columns(5000 + i, 6000 + i), columns(7000 + i, 8000 + i)),
+        log_probs=i[None],
+        values=2 * i[None],
+        advantages=3 * i[None],
+        returns=4 * i[None],
+        reset=torch.zeros(1, B, dtype=torch.bool),
+        actor_state=(),
+        critic_state=(),
     )
 
 
@@ -38,13 +47,13 @@ def test_each_sample_is_itself_or_its_mirror_image_in_all_members(batch):
     mirrored = augmentation()(batch)
     for k in range(B):
         i = float(k + 1)
-        as_it_is = mirrored.obs["policy"][k, 0] == i
+        as_it_is = mirrored.obs["policy"][0, k, 0] == i
         obs = [i, 1000 + i, 2000 + i] if as_it_is else [1000 + i, i, -2000 - i]
-        assert mirrored.obs["policy"][k].tolist() == obs
-        assert mirrored.actions[k].tolist() == ([3000 + i, 4000 + i] if as_it_is else [-4000 - i, -3000 - i])
+        assert mirrored.obs["policy"][0, k].tolist() == obs
+        assert mirrored.actions[0, k].tolist() == ([3000 + i, 4000 + i] if as_it_is else [-4000 - i, -3000 - i])
         mean, std = mirrored.distribution
-        assert mean[k].tolist() == ([5000 + i, 6000 + i] if as_it_is else [-6000 - i, -5000 - i])
-        assert std[k].tolist() == ([7000 + i, 8000 + i] if as_it_is else [8000 + i, 7000 + i])
+        assert mean[0, k].tolist() == ([5000 + i, 6000 + i] if as_it_is else [-6000 - i, -5000 - i])
+        assert std[0, k].tolist() == ([7000 + i, 8000 + i] if as_it_is else [8000 + i, 7000 + i])
 
 
 def test_what_was_said_of_a_sample_stays(batch):
@@ -54,7 +63,7 @@ def test_what_was_said_of_a_sample_stays(batch):
 
 
 def test_about_half_of_the_samples_are_mirrored(batch):
-    share = (augmentation()(batch).obs["policy"][:, 2] < 0).float().mean().item()
+    share = (augmentation()(batch).obs["policy"][0, :, 2] < 0).float().mean().item()
     assert share == pytest.approx(0.5, abs=0.1)
 
 
@@ -71,12 +80,10 @@ def test_a_state_decides_which_are_mirrored_next(batch):
 
 
 def test_the_density_of_a_mirrored_action_under_the_mirrored_policy_is_the_same(batch, generator):
-    sound = Gaussian(torch.randn(B, 2, generator=generator), torch.rand(B, 2, generator=generator) + 0.5)
-    mirrored = augmentation()(
-        Batch(batch.obs, sound.sample(generator), sound, batch.log_probs, batch.values, batch.advantages, batch.returns)
-    )
+    sound = Gaussian(torch.randn(1, B, 2, generator=generator), torch.rand(1, B, 2, generator=generator) + 0.5)
+    mirrored = augmentation()(replace(batch, actions=sound.sample(generator), distribution=sound))
     generator.manual_seed(20_240_607)
-    again = Gaussian(torch.randn(B, 2, generator=generator), torch.rand(B, 2, generator=generator) + 0.5)
+    again = Gaussian(torch.randn(1, B, 2, generator=generator), torch.rand(1, B, 2, generator=generator) + 0.5)
     torch.testing.assert_close(
         mirrored.distribution.log_prob(mirrored.actions), again.log_prob(again.sample(generator))
     )

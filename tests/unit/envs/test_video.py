@@ -30,6 +30,19 @@ POINT = """
 SIZE = (64, 64)
 
 
+class Still:
+    """A policy that does nothing, and keeps when it was told to forget."""
+
+    def __init__(self, num_envs):
+        self.actions, self.ended = torch.zeros(num_envs, 1), []
+
+    def __call__(self, obs):
+        return self.actions
+
+    def reset(self, done=None):
+        self.ended.append(done.tolist())
+
+
 @final
 class FilmedToy:
     """The toy environment, whose points can be looked at."""
@@ -99,11 +112,14 @@ def test_a_clip_that_the_end_cuts_short_is_kept(tmp_path: Path) -> None:
 
 def test_frames_are_25_a_second(tmp_path: Path) -> None:
     env = FilmedToy(step_dt=0.01)
-    recording = record_clip(env, lambda obs: torch.zeros(2, 1), 9)
+    policy = Still(2)
+    recording = record_clip(env, policy, 9)
+    assert len(policy.ended) == 9
+    assert [True, False] in policy.ended or [False, True] in policy.ended or [True, True] in policy.ended
     assert (len(recording.qpos), recording.fps) == (3, 25.0)
     assert recording.qpos[:, 0] == pytest.approx([0.1, 0.2, 0.3])
     assert recording.captions == ("0.0 s", "0.0 s", "0.1 s")
-    assert record_clip(FilmedToy(step_dt=0.1), lambda obs: torch.zeros(2, 1), 3).fps == pytest.approx(10.0)
+    assert record_clip(FilmedToy(step_dt=0.1), Still(2), 3).fps == pytest.approx(10.0)
 
 
 def test_the_contract_is_kept(tmp_path: Path) -> None:
@@ -208,7 +224,7 @@ def test_closing_does_not_wait_for_ever(tmp_path: Path) -> None:
 def test_film_gives_a_video(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        path = film(FilmedToy(), lambda obs: torch.zeros(2, 1), 6, tmp_path / "play" / "rl-video.mp4", size=SIZE)
+        path = film(FilmedToy(), Still(2), 6, tmp_path / "play" / "rl-video.mp4", size=SIZE)
     assert path.stat().st_size > 500
     assert names(path.parent) == ["rl-video.mp4"]
 
@@ -216,7 +232,7 @@ def test_film_gives_a_video(tmp_path: Path) -> None:
 def test_film_says_why_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYOPENGL_PLATFORM", "bogus")
     with pytest.raises(OutputError, match=r"play\.mp4: got no video; .*no OpenGL"):
-        film(FilmedToy(), lambda obs: torch.zeros(2, 1), 6, tmp_path / "play.mp4", size=SIZE)
+        film(FilmedToy(), Still(2), 6, tmp_path / "play.mp4", size=SIZE)
     assert names(tmp_path) == []
 
 
@@ -224,4 +240,4 @@ def test_what_cannot_be_filmed_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(ContractError, match=r"video of ToyEnv: got an environment without `model_xml` and `snapshot`"):
         VideoRecorder(ToyEnv(), folder=tmp_path)
     with pytest.raises(ContractError, match="video of ToyEnv"):
-        film(ToyEnv(), lambda obs: torch.zeros(4, 1), 6, tmp_path / "play.mp4")
+        film(ToyEnv(), Still(4), 6, tmp_path / "play.mp4")

@@ -3,7 +3,7 @@ import torch
 
 from fleetfoot.core.vec_env import StepResult
 from fleetfoot.models.distributions import Gaussian
-from fleetfoot.storage.rollout import Batch, RolloutBuffer, shuffled_mini_batches
+from fleetfoot.storage.rollout import Batch, RolloutBuffer, in_sequences, mini_batches
 
 T, N, A = 3, 2, 2
 CPU = torch.device("cpu")
@@ -22,7 +22,7 @@ def rows(t: int, width: int, offset: float) -> torch.Tensor:
 def fill(buffer: RolloutBuffer, steps=range(T), *, ended: tuple[int, ...] = ()) -> None:
     for t in steps:
         obs = {"policy": rows(t, 3, 0.0), "critic": rows(t, 1, 1000.0), "unused": rows(t, 9, 9000.0)}
-        buffer.add_decision(obs, rows(t, A, 2000.0), Gaussian(rows(t, A, 3000.0), rows(t, A, 4000.0)))
+        buffer.add_decision(obs, (), rows(t, A, 2000.0), Gaussian(rows(t, A, 3000.0), rows(t, A, 4000.0)))
         buffer.add_outcome(
             StepResult(
                 obs={},
@@ -34,14 +34,21 @@ def fill(buffer: RolloutBuffer, steps=range(T), *, ended: tuple[int, ...] = ()) 
         )
 
 
+def make_buffer(sequence_length: int, *, state_size: int = 0) -> RolloutBuffer:
+    one = torch.zeros(1, A)
+    state = (torch.zeros(2, 1, state_size),) if state_size else ()
+    groups = {"policy": (3,), "critic": (1,)}
+    return RolloutBuffer(T, N, sequence_length, groups, ("critic",), Gaussian(one, one), state, CPU)
+
+
 @pytest.fixture
 def buffer():
-    return RolloutBuffer(T, N, {"policy": (3,), "critic": (1,)}, ("critic",), A, CPU)
+    return make_buffer(1)
 
 
 def all_samples(buffer: RolloutBuffer) -> Batch:
     grid = torch.tensor([[number(t, n) for n in range(N)] for t in range(T)])
-    return buffer.samples(log_probs=grid, values=grid + 0.25, advantages=grid + 0.5, returns=grid + 0.75)
+    return buffer.sequences(grid, grid + 0.25, grid + 0.5, grid + 0.75, ())
 
 
 def test_everything_lies_where_its_step_and_environment_say(buffer):
@@ -71,7 +78,8 @@ def test_final_observations_are_written_only_where_they_are_given(buffer):
 
 def test_what_is_stored_does_not_follow_the_tensors_it_came_from(buffer):
     actions = torch.ones(N, A)
-    buffer.add_decision({"policy": torch.ones(N, 3), "critic": torch.ones(N, 1)}, actions, Gaussian(actions, actions))
+    obs = {"policy": torch.ones(N, 3), "critic": torch.ones(N, 1)}
+    buffer.add_decision(obs, (), actions, Gaussian(actions, actions))
     actions.zero_()
     assert buffer.actions[0].eq(1).all()
 
@@ -79,21 +87,21 @@ def test_what_is_stored_does_not_follow_the_tensors_it_came_from(buffer):
 def test_samples_are_time_major(buffer):
     fill(buffer)
     samples = all_samples(buffer)
-    assert samples.log_probs.tolist() == [0.0, 1.0, 100.0, 101.0, 200.0, 201.0]
+    assert samples.log_probs[0].tolist() == [0.0, 1.0, 100.0, 101.0, 200.0, 201.0]
 
 
 def test_the_members_of_a_sample_belong_together(buffer):
     fill(buffer)
     samples = all_samples(buffer)
     for i, identity in enumerate([0.0, 1.0, 100.0, 101.0, 200.0, 201.0]):
-        assert samples.obs["policy"][i, 0] == identity
-        assert samples.obs["critic"][i, 0] == 1000 + identity
-        assert samples.actions[i, 0] == 2000 + identity
-        assert samples.distribution.mean[i, 0] == 3000 + identity
-        assert samples.distribution.std[i, 0] == 4000 + identity
-        assert samples.values[i] == identity + 0.25
-        assert samples.advantages[i] == identity + 0.5
-        assert samples.returns[i] == identity + 0.75
+        assert samples.obs["policy"][0, i, 0] == identity
+        assert samples.obs["critic"][0, i, 0] == 1000 + identity
+        assert samples.actions[0, i, 0] == 2000 + identity
+        assert samples.distribution.mean[0, i, 0] == 3000 + identity
+        assert samples.distribution.std[0, i, 0] == 4000 + identity
+        assert samples.values[0, i] == identity + 0.25
+        assert samples.advantages[0, i] == identity + 0.5
+        assert samples.returns[0, i] == identity + 0.75
 
 
 def test_it_is_full_after_its_last_step(buffer):
@@ -122,39 +130,75 @@ def test_cleared_it_takes_a_rollout_in_the_same_memory(buffer):
 # --- mini-batches
 
 
-def epoch(samples: Batch, num: int, generator) -> list[list[float]]:
-    return [batch.log_probs.tolist() for batch in shuffled_mini_batches(samples, num, generator)]
-
-
 def test_selecting_keeps_the_members_of_a_sample_together(buffer):
     fill(buffer)
     selected = all_samples(buffer).select(torch.tensor([4, 1]))
-    assert selected.log_probs.tolist() == [200.0, 1.0]
-    assert selected.obs["policy"][:, 0].tolist() == [200.0, 1.0]
-    assert selected.obs["critic"][:, 0].tolist() == [1200.0, 1001.0]
-    assert selected.actions[:, 0].tolist() == [2200.0, 2001.0]
-    assert selected.distribution.mean[:, 0].tolist() == [3200.0, 3001.0]
-    assert selected.distribution.std[:, 0].tolist() == [4200.0, 4001.0]
-    assert selected.values.tolist() == [200.25, 1.25]
-    assert selected.advantages.tolist() == [200.5, 1.5]
-    assert selected.returns.tolist() == [200.75, 1.75]
+    assert selected.log_probs[0].tolist() == [200.0, 1.0]
+    assert selected.obs["policy"][0, :, 0].tolist() == [200.0, 1.0]
+    assert selected.obs["critic"][0, :, 0].tolist() == [1200.0, 1001.0]
+    assert selected.actions[0, :, 0].tolist() == [2200.0, 2001.0]
+    assert selected.distribution.mean[0, :, 0].tolist() == [3200.0, 3001.0]
+    assert selected.distribution.std[0, :, 0].tolist() == [4200.0, 4001.0]
+    assert selected.values[0].tolist() == [200.25, 1.25]
+    assert selected.advantages[0].tolist() == [200.5, 1.5]
+    assert selected.returns[0].tolist() == [200.75, 1.75]
 
 
 @pytest.mark.parametrize("num", [1, 2, 3, 6])
-def test_every_sample_comes_once_an_epoch(buffer, generator, num):
+def test_mini_batches_are_the_sequences_in_the_order_given(buffer, num):
     fill(buffer)
-    batches = epoch(all_samples(buffer), num, generator)
+    order = torch.tensor([5, 0, 3, 2, 4, 1])
+    batches = list(mini_batches(all_samples(buffer), num, order))
     assert [len(batch) for batch in batches] == [6 // num] * num
-    assert sorted(x for batch in batches for x in batch) == [0.0, 1.0, 100.0, 101.0, 200.0, 201.0]
+    said = [x for batch in batches for x in batch.log_probs[0].tolist()]
+    assert said == [201.0, 0.0, 101.0, 100.0, 200.0, 1.0]
 
 
-def test_every_epoch_has_an_order_of_its_own(buffer, generator):
+def test_an_order_may_leave_some_out(buffer):
     fill(buffer)
-    orders = {tuple(x for batch in epoch(all_samples(buffer), 2, generator) for x in batch) for _ in range(20)}
-    assert len(orders) > 10
+    batches = list(mini_batches(all_samples(buffer), 2, torch.tensor([5, 0, 3, 2])))
+    assert [batch.log_probs[0].tolist() for batch in batches] == [[201.0, 0.0], [101.0, 100.0]]
 
 
-def test_the_same_generator_gives_the_same_order(buffer):
+# --- sequences
+
+
+def test_sequences_are_pieces_of_the_rollout():
+    rollout = torch.tensor([[10 * t + n for n in range(N)] for t in range(4)])
+    assert in_sequences(rollout, 1).tolist() == [[0, 1, 10, 11, 20, 21, 30, 31]]
+    assert in_sequences(rollout, 2).tolist() == [[0, 1, 20, 21], [10, 11, 30, 31]]
+    assert in_sequences(rollout, 4).tolist() == [[0, 1], [10, 11], [20, 21], [30, 31]]
+
+
+@pytest.mark.parametrize("length", [1, 4])
+def test_single_steps_and_whole_rollouts_are_not_copied(length):
+    rollout = torch.zeros(4, N, 3)
+    assert in_sequences(rollout, length).data_ptr() == rollout.data_ptr()
+
+
+def test_a_sequence_forgets_where_an_episode_begins_inside_of_it():
+    buffer = make_buffer(T)
+    fill(buffer)  # environment 0 ends in step 0, environment 1 in step 2
+    assert all_samples(buffer).reset.tolist() == [[False, False], [True, False], [False, False]]
+
+
+def test_no_sequence_forgets_at_its_start(buffer):
     fill(buffer)
-    one, other = (epoch(all_samples(buffer), 2, torch.Generator().manual_seed(8)) for _ in range(2))
-    assert one == other
+    assert not all_samples(buffer).reset.any()
+
+
+@pytest.mark.parametrize(("length", "begins"), [(1, [0, 1, 2]), (3, [0])])
+def test_a_sequence_has_the_memory_from_before_it(length, begins):
+    """Two layers of three numbers: layer `l` before step `t` of environment `n` holds `100 t + n + 0.5 l`."""
+    buffer = make_buffer(length, state_size=3)
+    for t in range(T):
+        state = torch.tensor([[[number(t, n) + 0.5 * layer] * 3 for n in range(N)] for layer in range(2)])
+        obs = {"policy": torch.zeros(N, 3), "critic": torch.zeros(N, 1)}
+        zeros = torch.zeros(N, A)
+        buffer.add_decision(obs, (state,), zeros, Gaussian(zeros, zeros))
+        buffer.add_outcome(StepResult(obs={}, reward=zeros[:, 0], terminated=zeros[:, 0] > 0, truncated=zeros[:, 0] > 0,
+                                      final_obs=None))  # fmt: skip
+    (memory,) = all_samples(buffer).actor_state
+    assert memory.shape == (2, len(begins) * N, 3)
+    for layer in range(2):
+        assert memory[layer, :, 0].tolist() == [number(t, n) + 0.5 * layer for t in begins for n in range(N)]
