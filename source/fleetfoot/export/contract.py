@@ -8,7 +8,8 @@ environment does not say is left out; `null` is a bound or a limit that there is
     num_observations, observations  terms in the order that forms the input `obs`, each with its group, start, size,
                                     scale, offset, clip, history: `scale * clip(value + offset)`
     num_actions, actions            names, scale, offset, clip: target of `names[i]` is `offset + scale * clip(action)`
-    joint_names, default_joint_pos, joint_stiffness, joint_damping, joint_{effort,velocity,position}_limit
+    joint_names, default_joint_pos, joint_stiffness, joint_damping, joint_{effort,velocity,position}_limit,
+    joint_saturation_effort         torque left at speed w is joint_saturation_effort (1 - w / joint_velocity_limit)
     command_names, command_ranges, step_dt, decimation, quaternion_order
     normalizer_included             always true: observations go in as they are, their normaliser is in the file
     recurrent_states                names of the states that go in and out besides; none
@@ -39,6 +40,7 @@ _PER_JOINT = (
     "joint_stiffness",
     "joint_damping",
     "joint_effort_limit",
+    "joint_saturation_effort",
     "joint_velocity_limit",
     "joint_position_limit",
 )

@@ -8,6 +8,7 @@ This module knows neither torch nor a simulator.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -151,18 +152,38 @@ class Link:
 
 @dataclass(frozen=True, kw_only=True)
 class Drive:
-    """A motor that holds its joint at a target: torque = stiffness (target - q) - damping dq/dt, within the effort."""
+    """A DC motor that holds its joint at a target, as far as its torque and its voltage go.
+
+        wanted = stiffness (target - q) - damping w,   w = dq/dt
+        left   = clip(wanted, -saturation_effort (1 + w / velocity_limit), saturation_effort (1 - w / velocity_limit))
+        torque = clip(left, -effort_limit, effort_limit)
+
+    The faster a joint turns, the less torque is left to drive it on: along the torque-speed line down to none at the
+    velocity limit, beyond which the motor brakes. This is Isaac Lab's `DCMotor`, with the names of its config.
+    """
 
     stiffness: float
     """[N m / rad]"""
     damping: float
     """[N m s / rad]"""
     effort_limit: float
-    """[N m]"""
+    """Largest torque at any speed [N m]."""
+    saturation_effort: float
+    """Where the torque-speed line is at no speed [N m], the stall torque of the bare motor; at least `effort_limit`."""
     velocity_limit: float
-    """Speed the real drive can reach [rad/s]; see `fleetfoot.robots.mjcf` for what a simulator makes of it."""
+    """Where the torque-speed line is at no torque [rad/s]: as fast as the motor gets on its own."""
     armature: float
     """Rotor inertia seen at the joint [kg m^2]."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.effort_limit <= self.saturation_effort < math.inf:
+            raise ConfigError(
+                "drive",
+                got=f"effort_limit {self.effort_limit}, saturation_effort {self.saturation_effort}",
+                expected="0 < effort_limit <= saturation_effort, which is finite",
+            )
+        if not 0 < self.velocity_limit < math.inf:
+            raise ConfigError("drive.velocity_limit", got=self.velocity_limit, expected="above 0, and finite")
 
 
 @dataclass(frozen=True, kw_only=True)

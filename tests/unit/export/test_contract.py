@@ -25,6 +25,7 @@ DESCRIBED = {
     "joint_stiffness": [80.0, 80.0, 40.0],
     "joint_damping": [5.0, 5.0, 2.0],
     "joint_effort_limit": [90.0, 90.0, math.inf],
+    "joint_saturation_effort": [120.0, 120.0, math.inf],
     "joint_velocity_limit": [7.5, 7.5, 7.5],
     "quaternion_order": "wxyz",
     "command_names": ["base_velocity"],
@@ -131,7 +132,7 @@ def test_the_contract_of_the_walking_task_is_complete():
     actor = build_actor(ActorCfg(network=MlpCfg(hidden_dims=(4,))), ("policy",), env.observation_spec, 12)
     contract = build_contract(actor, {"policy_contract": env.policy_contract()}, parity_error=0.0)
     env.close()
-    assert [len(contract[key]) for key in contract if key.startswith(("joint_", "default_joint"))] == [12] * 7
+    assert [len(contract[key]) for key in contract if key.startswith(("joint_", "default_joint"))] == [12] * 8
     assert [term["size"] for term in contract["observations"]] == [3, 3, 3, 3, 12, 12, 12]
     assert (contract["step_dt"], contract["decimation"], contract["quaternion_order"]) == (
         pytest.approx(0.02),
@@ -150,6 +151,7 @@ def test_the_contract_of_the_walking_task_is_complete():
     ("changes", "message"),
     [
         ({"joint_stiffness": [80.0, 80.0]}, "joint_stiffness: got 2 values; expected 3"),
+        ({"joint_saturation_effort": [120.0]}, "joint_saturation_effort: got 1 values; expected 3"),
         ({"joint_names": ["hip"]}, "default_joint_pos: got 3 values; expected 1"),
         ({"actions": {"names": ["hip"]}}, "actions.names: got 1 values; expected 3"),
         ({"step_dt": 0.0}, "step_dt: got 0.0"),

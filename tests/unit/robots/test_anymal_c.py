@@ -12,6 +12,7 @@ from fleetfoot.robots.mjcf import to_mjcf
 
 LEGS = ("LF", "LH", "RF", "RH")
 ISAAC_ORDER = [f"{leg}_{joint}" for joint in ("HAA", "HFE", "KFE") for leg in LEGS]
+DRIVES = [joint.drive for joint in ANYMAL_C.joints]
 FEET = ("LF_FOOT", "LH_FOOT", "RF_FOOT", "RH_FOOT")
 
 
@@ -77,15 +78,27 @@ def test_base_contact_is_felt(model: mujoco.MjModel, data: mujoco.MjData) -> Non
     assert data.sensor("base_contact").data > 0
 
 
-def test_limits_and_gains(model: mujoco.MjModel) -> None:
-    assert (model.actuator_forcerange == [-80.0, 80.0]).all()
-    np.testing.assert_allclose(model.actuator_gainprm[:, 0], 80.0)
-    np.testing.assert_allclose(model.actuator_biasprm[:, 1:3], [[-80.0, -5.0]] * 12)
-    assert {joint.drive.velocity_limit for joint in ANYMAL_C.joints} == {7.5}
+def test_limits(model: mujoco.MjModel) -> None:
+    assert {drive.effort_limit for drive in DRIVES} == {80.0}
+    assert {drive.saturation_effort for drive in DRIVES} == {120.0}
+    assert {drive.velocity_limit for drive in DRIVES} == {7.5}
     assert model.joint("LF_HAA").range == pytest.approx([-0.72, 0.49])
     assert model.joint("RH_HAA").range == pytest.approx([-0.49, 0.72])
     assert model.joint("LH_KFE").range == pytest.approx([-9.42, 9.42])
     assert model.jnt_limited[1:].all()
+
+
+def test_joints_are_heavy_enough_for_their_drives(model: mujoco.MjModel, data: mujoco.MjData) -> None:
+    """See `fleetfoot.robots.mjcf`: a lighter joint rattles about its speed limit."""
+    rng = np.random.default_rng(0)
+    lightest = np.full(12, np.inf)
+    for _ in range(200):
+        data.qpos[7:] = model.key_qpos[0, 7:] + rng.uniform(-2.0, 2.0, 12)
+        mujoco.mj_forward(model, data)
+        inverse = np.zeros((18, 18))
+        mujoco.mj_solveM(model, data, inverse, np.eye(18))
+        lightest = np.minimum(lightest, 1 / np.diag(inverse)[6:])  # what a torque about the joint sets in motion
+    assert lightest.min() > 0.005 * 120.0 / 7.5
 
 
 def test_collides_with_the_floor_only(model: mujoco.MjModel) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -43,6 +44,22 @@ def test_collision_geoms_have_names() -> None:
     links = (replace(ANYMAL_C.links[0], collision=(nameless, nameless)), *ANYMAL_C.links[1:])
     with pytest.raises(ConfigError, match=r"links\.collision: got ''"):
         replace(ANYMAL_C, links=links)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"effort_limit": 0.0}, r"drive: got effort_limit 0\.0, saturation_effort 120\.0; expected 0 < effort_limit"),
+        ({"effort_limit": 130.0}, r"effort_limit 130\.0, saturation_effort 120\.0; expected .* <= saturation_effort"),
+        ({"effort_limit": math.nan}, "effort_limit nan"),
+        ({"saturation_effort": math.inf}, "saturation_effort inf; .* finite"),
+        ({"velocity_limit": 0.0}, r"drive\.velocity_limit: got 0\.0; expected above 0"),
+        ({"velocity_limit": math.inf}, r"drive\.velocity_limit: got inf"),
+    ],
+)
+def test_limits_that_no_motor_has(changes: dict[str, float], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        replace(ANYMAL_C.joints[0].drive, **changes)
 
 
 def test_shells_keep_to_their_size() -> None:

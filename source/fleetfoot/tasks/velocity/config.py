@@ -56,7 +56,10 @@ class SceneCfg:
 
 @config
 class DrivesCfg:
-    """The joint controllers: torque = stiffness (target - q) - damping dq/dt, within the robot's effort limit."""
+    """The joint controllers: torque = stiffness (target - q) - damping dq/dt, as far as the robot's motors can give it.
+
+    What they can, at which speed, is the robot's: see `fleetfoot.robots.description.Drive`.
+    """
 
     stiffness: PositiveFloat = 80.0
     """Torque per error of the joint's position [N m/rad]. Isaac Lab has a network for ANYmal's drives; its

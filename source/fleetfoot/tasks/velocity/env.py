@@ -118,20 +118,25 @@ def _observations(cfg: VelocityEnvCfg, num_joints: int) -> dict[str, tuple[ObsTe
     noise = cfg.observations
     on = float(noise.enable_corruption)
     policy: tuple[ObsTerm[RobotState], ...] = (
-        ObsTerm(name="base_lin_vel", fn=_lin_vel, size=3, noise=on * noise.base_lin_vel),
-        ObsTerm(name="base_ang_vel", fn=_ang_vel, size=3, noise=on * noise.base_ang_vel),
-        ObsTerm(name="projected_gravity", fn=_gravity, size=3, noise=on * noise.projected_gravity),
-        ObsTerm(name="velocity_commands", fn=_velocity_command, size=3),
-        ObsTerm(name="joint_pos", fn=_joint_pos, size=num_joints, noise=on * noise.joint_pos),
-        ObsTerm(name="joint_vel", fn=_joint_vel, size=num_joints, noise=on * noise.joint_vel),
-        ObsTerm(name="actions", fn=_actions, size=num_joints),
+        ObsTerm(name="base_lin_vel", fn=lambda state: state.root_lin_vel_b, size=3, noise=on * noise.base_lin_vel),
+        ObsTerm(name="base_ang_vel", fn=lambda state: state.root_ang_vel_b, size=3, noise=on * noise.base_ang_vel),
+        ObsTerm(
+            name="projected_gravity",
+            fn=lambda state: state.projected_gravity_b,
+            size=3,
+            noise=on * noise.projected_gravity,
+        ),
+        ObsTerm(name="velocity_commands", fn=lambda state: state.command, size=3),
+        ObsTerm(name="joint_pos", fn=lambda state: state.joint_pos, size=num_joints, noise=on * noise.joint_pos),
+        ObsTerm(name="joint_vel", fn=lambda state: state.joint_vel, size=num_joints, noise=on * noise.joint_vel),
+        ObsTerm(name="actions", fn=lambda state: state.actions, size=num_joints),
     )
     privileged: tuple[ObsTerm[RobotState], ...] = (
-        ObsTerm(name="feet_load", fn=_feet_load, size=len(_LEGS), scale=1e-2),
-        ObsTerm(name="feet_air_time", fn=_feet_air_time, size=len(_LEGS)),
-        ObsTerm(name="torques", fn=_torques, size=num_joints, scale=1e-2),
-        ObsTerm(name="friction", fn=_friction, size=1),
-        ObsTerm(name="base_mass_offset", fn=_base_mass_offset, size=1, scale=0.1),
+        ObsTerm(name="feet_load", fn=lambda state: state.foot_load, size=len(_LEGS), scale=1e-2),
+        ObsTerm(name="feet_air_time", fn=lambda state: state.previous_air_time, size=len(_LEGS)),
+        ObsTerm(name="torques", fn=lambda state: state.torques, size=num_joints, scale=1e-2),
+        ObsTerm(name="friction", fn=lambda state: state.frame.constants["friction"], size=1),
+        ObsTerm(name="base_mass_offset", fn=lambda state: state.frame.constants["base_mass_offset"], size=1, scale=0.1),
     )
     return {"policy": policy, "critic": (*(replace(term, noise=0.0) for term in policy), *privileged)}
 
@@ -157,7 +162,7 @@ def _rewards(cfg: VelocityEnvCfg, step_dt: float) -> tuple[RewardTerm[RobotState
 
 
 def _terminations(cfg: VelocityEnvCfg) -> tuple[TerminationTerm[RobotState], ...]:
-    contact: TerminationTerm[RobotState] = TerminationTerm(name="base_contact", fn=_base_contact)
+    contact: TerminationTerm[RobotState] = TerminationTerm(name="base_contact", fn=lambda state: state.base_contact)
     limit = cfg.terminations.tilt_limit
     if limit is None:
         return (contact,)
@@ -225,6 +230,7 @@ def _contract(cfg: VelocityEnvCfg, robot: RobotDescription) -> dict[str, Any]:
         "joint_stiffness": [drive.stiffness for drive in drives],
         "joint_damping": [drive.damping for drive in drives],
         "joint_effort_limit": [drive.effort_limit for drive in drives],
+        "joint_saturation_effort": [drive.saturation_effort for drive in drives],
         "joint_velocity_limit": [drive.velocity_limit for drive in drives],
         "joint_position_limit": [list(joint.range) for joint in robot.joints],
         "quaternion_order": "wxyz",
@@ -236,55 +242,3 @@ def _contract(cfg: VelocityEnvCfg, robot: RobotDescription) -> dict[str, Any]:
             "heading": list(cfg.commands.heading),
         },
     }
-
-
-def _lin_vel(state: RobotState) -> Tensor:
-    return state.root_lin_vel_b
-
-
-def _ang_vel(state: RobotState) -> Tensor:
-    return state.root_ang_vel_b
-
-
-def _gravity(state: RobotState) -> Tensor:
-    return state.projected_gravity_b
-
-
-def _velocity_command(state: RobotState) -> Tensor:
-    return state.command
-
-
-def _joint_pos(state: RobotState) -> Tensor:
-    return state.joint_pos
-
-
-def _joint_vel(state: RobotState) -> Tensor:
-    return state.joint_vel
-
-
-def _actions(state: RobotState) -> Tensor:
-    return state.actions
-
-
-def _feet_load(state: RobotState) -> Tensor:
-    return state.foot_load
-
-
-def _feet_air_time(state: RobotState) -> Tensor:
-    return state.previous_air_time
-
-
-def _torques(state: RobotState) -> Tensor:
-    return state.torques
-
-
-def _friction(state: RobotState) -> Tensor:
-    return state.frame.constants["friction"]
-
-
-def _base_mass_offset(state: RobotState) -> Tensor:
-    return state.frame.constants["base_mass_offset"]
-
-
-def _base_contact(state: RobotState) -> Tensor:
-    return state.base_contact

@@ -122,6 +122,9 @@ def test_noise_is_on_the_policys_observations_only() -> None:
 def test_contract_is_json_with_what_a_robot_needs() -> None:
     contract = json.loads(json.dumps(make().policy_contract()))
     assert contract["joint_stiffness"] == [80.0] * 12
+    assert contract["joint_effort_limit"] == [80.0] * 12
+    assert contract["joint_saturation_effort"] == [120.0] * 12
+    assert contract["joint_velocity_limit"] == [7.5] * 12
     assert contract["actions"]["scale"] == [0.5] * 12
     assert [term["name"] for term in contract["observations"]["policy"]] == [
         "base_lin_vel",
@@ -140,6 +143,14 @@ def test_contract_is_json_with_what_a_robot_needs() -> None:
 def test_drives_follow_the_config() -> None:
     cfg = VelocityEnvCfg()
     assert make(drives=replace(cfg.drives, stiffness=60.0)).policy_contract()["joint_stiffness"] == [60.0] * 12
+
+
+def test_exploring_wildly_breaks_no_simulation() -> None:
+    env = make(32)
+    generator = torch.Generator().manual_seed(0)
+    results = [env.step(torch.randn(32, 12, generator=generator)) for _ in range(100)]
+    assert all("Sim/failures" not in result.metrics for result in results)
+    assert env.sim.state.actuator_force.abs().max() <= 80.0
 
 
 def test_standing_commands_are_zero_and_heed_no_heading() -> None:
