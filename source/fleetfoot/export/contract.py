@@ -12,7 +12,9 @@ environment does not say is left out; `null` is a bound or a limit that there is
     joint_saturation_effort         torque left at speed w is joint_saturation_effort (1 - w / joint_velocity_limit)
     command_names, command_ranges, step_dt, decimation, quaternion_order
     normalizer_included             always true: observations go in as they are, their normaliser is in the file
-    recurrent_states                names of the states that go in and out besides; none
+    images                          name and shape of each image that goes in besides
+    recurrent_states                name and shape [layers, size] of each state that goes in as <name>_in, zeros at the
+                                    start of an episode, and comes out as <name>_out
     parity_error                    largest difference to the trained policy, relative to actions above 1
     software                        versions of what exported
 """
@@ -67,11 +69,12 @@ def build_contract(actor: Actor, metadata: Mapping[str, Any], *, parity_error: f
         "schema_version": SCHEMA_VERSION,
         "task": metadata.get("task") or described.get("task"),
         **{key: value for key, value in described.items() if key != "task"},
-        "num_observations": actor.inputs.size,
+        "num_observations": actor.inputs.flat_size,
         "observations": _terms(actor.inputs.groups, groups, metadata.get("observation_spec", {})),
-        "num_actions": actor.head.in_dim,
+        "images": [{"name": group, "shape": list(shape)} for group, shape in actor.inputs.images.items()],
+        "num_actions": actor.head.num_actions,
         "normalizer_included": True,
-        "recurrent_states": [],
+        "recurrent_states": _states(actor),
         "parity_error": parity_error,
         "software": _software(),
         "trained_with": dict(metadata.get("versions", {})),
@@ -132,6 +135,12 @@ def _terms(
         unknown = [{"name": group, "start": 0, "size": math.prod(spec[group])}] if group in spec else []
         flat += [{**term, "group": group, "start": start + term["start"]} for term in described.get(group, unknown)]
     return flat
+
+
+def _states(actor: Actor) -> list[dict[str, Any]]:
+    memory = actor.memory
+    shapes = ([x.shape[0], x.shape[2]] for x in memory.initial_state(1, "cpu"))
+    return [{"name": name, "shape": shape} for name, shape in zip(memory.state_names, shapes, strict=True)]
 
 
 def _software() -> dict[str, str]:

@@ -17,7 +17,7 @@ from torch import Tensor
 from fleetfoot.core.files import atomic_write
 from fleetfoot.export.contract import build_contract, to_json
 from fleetfoot.export.mjlab import mjlab_properties
-from fleetfoot.export.parity import parity_error
+from fleetfoot.export.parity import Exported, parity_error
 from fleetfoot.export.policy import ExportedPolicy
 from fleetfoot.models.actor_critic import Actor
 
@@ -27,7 +27,7 @@ OPSET = 18
 
 
 def export_onnx(actor: Actor, path: Path, metadata: Mapping[str, Any]) -> Path:
-    """Write the policy as `obs [batch, O]` → `actions [batch, A]`.
+    """Write the policy as `obs [batch, O]` → `actions [batch, A]`; `export.policy` says what goes in and out besides.
 
     Args:
         actor: The policy.
@@ -62,34 +62,36 @@ def _write(model: Any, policy: ExportedPolicy, file: Path, path: Path) -> None:
 
 def _trace(policy: ExportedPolicy) -> Any:
     """The policy as an ONNX model, all weights inside."""
-    example = torch.zeros(2, policy.in_dim)
     batch = torch.export.Dim("batch", min=1)
+    observed = [{0: batch}] * policy.num_observed
+    state = [{1: batch}] * len(policy.memory.state_names)
     with _quiet(), contextlib.redirect_stdout(io.StringIO()):
         program = torch.onnx.export(
             policy,
-            (example,),
+            policy.example(2),
             dynamo=True,
             opset_version=OPSET,
-            input_names=["obs"],
-            output_names=["actions"],
-            dynamic_shapes={"obs": {0: batch}},
+            input_names=policy.input_names,
+            output_names=policy.output_names,
+            dynamic_shapes={"tensors": (*observed, *state)},
             verbose=False,
         )
     assert program is not None
     return program.model_proto
 
 
-def _runner(model: bytes | str) -> Any:
+def _runner(model: bytes | str) -> Exported:
     """A function that runs a model, serialised or in a file, in ONNX Runtime on one thread of the CPU."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    names = [value.name for value in session.get_inputs()]
 
-    def run(obs: Tensor) -> Tensor:
-        (actions,) = session.run(["actions"], {"obs": obs.numpy().astype(np.float32)})
-        return torch.from_numpy(np.asarray(actions))
+    def run(*tensors: Tensor) -> tuple[Tensor, ...]:
+        values = (x.numpy().astype(np.float32) for x in tensors)
+        return tuple(torch.from_numpy(np.asarray(x)) for x in session.run(None, dict(zip(names, values, strict=True))))
 
     return run
 

@@ -1,4 +1,4 @@
-"""Actor and critic, by composition: observation groups → normaliser → memory → network → head.
+"""Actor and critic, by composition: observation groups → normaliser, image encoders → memory → network → head.
 
 A network always sees sequences; a step is a sequence of one, and a network without memory carries an empty state.
 
@@ -7,8 +7,8 @@ Axes: `T` time, `B` batch, `A` actions, `O` observation.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, final
 
 import torch
 from torch import Tensor, nn
@@ -19,35 +19,54 @@ from fleetfoot.models.memory import Memory, State
 from fleetfoot.models.mlp import Mlp
 from fleetfoot.models.normalizer import EmpiricalNormalizer
 
+if TYPE_CHECKING:
+    from fleetfoot.models.cnn import Cnn
+
 __all__ = ["Actor", "Critic", "ObservationInput"]
 
 
 @final
 class ObservationInput(nn.Module):
-    """Concatenates observation groups in order and, if asked to, normalises them.
+    """Flat observation groups side by side, normalised if asked to, and what encoders make of images.
 
     Args:
-        groups: Names of the groups.
-        size: Size of all of them together, `O`.
-        normalize: Whether to scale by running moments.
+        groups: Names of the flat groups.
+        flat_size: Size of all of them together.
+        normalize: Whether to scale them by running moments.
+        encoders: Image group to the network that reads it.
     """
 
-    def __init__(self, groups: Sequence[str], size: int, *, normalize: bool) -> None:
+    def __init__(
+        self, groups: Sequence[str], flat_size: int, *, normalize: bool, encoders: Mapping[str, Cnn] | None = None
+    ) -> None:
         super().__init__()
-        self.groups = tuple(groups)
-        self.size = size
-        self.normalizer = EmpiricalNormalizer(size) if normalize else None
+        self.groups, self.flat_size = tuple(groups), flat_size
+        encoders = encoders or {}
+        self.images = {group: encoder.in_shape for group, encoder in encoders.items()}
+        """Image group to its shape, `(C, H, W)`."""
+        self.size = flat_size + sum(encoder.out_dim for encoder in encoders.values())
+        self.normalizer = EmpiricalNormalizer(flat_size) if normalize and groups else None
+        self.encoders = nn.ModuleDict(encoders)
 
     def concat(self, obs: Observations) -> Tensor:
-        """The groups side by side, `[…, O]`."""
+        """The flat groups side by side, `[…, O]`."""
         if len(self.groups) == 1:
             return obs[self.groups[0]]
         return torch.cat([obs[group] for group in self.groups], dim=-1)
 
     def forward(self, obs: Observations) -> Tensor:
-        """The network's input, `[…, O]`."""
-        x = self.concat(obs)
-        return x if self.normalizer is None else self.normalizer(x)
+        """What the memory is shown, `[…, size]`."""
+        flat = (self.concat(obs),) if self.groups else ()
+        return self.join((*flat, *(obs[group] for group in self.images)))
+
+    def join(self, observed: Sequence[Tensor]) -> Tensor:
+        """The same for the flat groups in one tensor, if there are any, and the images in their order."""
+        parts: list[Tensor] = []
+        if self.groups:
+            flat, *observed = observed
+            parts.append(flat if self.normalizer is None else self.normalizer(flat))
+        parts += [encoder(image) for encoder, image in zip(self.encoders.values(), observed, strict=True)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
 
     def update(self, obs: Observations) -> None:
         """Let the normaliser, if there is one, see a rollout."""

@@ -62,7 +62,7 @@ class GaussianHead(nn.Module):
     def __init__(self, num_actions: int, cfg: GaussianCfg) -> None:
         super().__init__()
         self.cfg = cfg
-        self.in_dim = num_actions
+        self.num_actions = self.in_dim = num_actions
         start = cfg.init_std if cfg.std_type == "scalar" else math.log(cfg.init_std)
         self.std_param = nn.Parameter(torch.full((num_actions,), start), requires_grad=cfg.learn_std)
 
@@ -75,3 +75,7 @@ class GaussianHead(nn.Module):
             case "log":
                 std = self.std_param.clamp(math.log(low), math.log(high)).exp()
         return Gaussian(features, std.expand_as(features))
+
+    def deterministic(self, features: Tensor) -> Tensor:
+        """The most likely actions, and nothing else: what an exported policy computes."""
+        return features

@@ -76,7 +76,7 @@ def test_without_a_normaliser_too(plain_actor, tmp_path):
 def test_a_model_with_another_weight_is_refused(actor, tmp_path):
     policy = ExportedPolicy(actor)
     model = _trace(policy)
-    weight = next(tensor for tensor in model.graph.initializer if tensor.name.endswith("network.2.weight"))
+    weight = next(tensor for tensor in model.graph.initializer if tensor.name.endswith("network.layers.2.weight"))
     wrong = onnx.numpy_helper.to_array(weight).copy()
     wrong[0, 0] += 0.01
     weight.CopyFrom(onnx.numpy_helper.from_array(wrong, weight.name))

@@ -15,17 +15,19 @@ def test_the_error_is_the_largest_difference(actor, tmp_path):
     policy = ExportedPolicy(actor)
 
     def off(obs):
-        actions = policy(obs)
+        (actions,) = policy(obs)
         actions[0, 1] += 5e-5 * max(1.0, actions[0, 1].abs().item())
-        return actions
+        return (actions,)
 
     assert parity_error(policy, off, tmp_path / "p") == pytest.approx(5e-5, rel=0.01)
 
 
 def test_a_large_action_may_differ_in_proportion(plain_actor, tmp_path):
     policy = ExportedPolicy(plain_actor)
-    torch.nn.init.constant_(policy.network[-1].bias, 1e4)
-    assert parity_error(policy, lambda obs: policy(obs) * (1 + 5e-5), tmp_path / "p") == pytest.approx(5e-5, rel=0.01)
+    torch.nn.init.constant_(policy.network.layers[-1].bias, 1e4)
+    assert parity_error(policy, lambda obs: (policy(obs)[0] * (1 + 5e-5),), tmp_path / "p") == pytest.approx(
+        5e-5, rel=0.01
+    )
 
 
 @pytest.mark.parametrize(
@@ -40,20 +42,20 @@ def test_a_large_action_may_differ_in_proportion(plain_actor, tmp_path):
 def test_other_actions_are_refused(actor, tmp_path, wrong):
     policy = ExportedPolicy(actor)
     with pytest.raises(ExportError, match=f"^{tmp_path}/p: got actions that differ by up to "):
-        parity_error(policy, lambda obs: wrong(policy(obs)), tmp_path / "p")
+        parity_error(policy, lambda obs: (wrong(policy(obs)[0]),), tmp_path / "p")
 
 
 def test_one_weight_that_is_off_is_noticed(actor, tmp_path):
     policy, exported = ExportedPolicy(actor), ExportedPolicy(actor)
     with torch.no_grad():
-        exported.network[2].weight[0, 0] += 0.01
+        exported.network.layers[2].weight[0, 0] += 0.01
     with pytest.raises(ExportError):
         parity_error(policy, exported, tmp_path / "p")
 
 
 def test_a_normaliser_that_was_forgotten_is_noticed(actor, tmp_path):
     policy, exported = ExportedPolicy(actor), ExportedPolicy(actor)
-    exported.normalizer = torch.nn.Identity()
+    exported.inputs.normalizer = None
     with pytest.raises(ExportError):
         parity_error(policy, exported, tmp_path / "p")
 
@@ -61,7 +63,7 @@ def test_a_normaliser_that_was_forgotten_is_noticed(actor, tmp_path):
 def test_a_file_that_only_takes_single_observations_is_noticed(actor, tmp_path):
     policy = ExportedPolicy(actor)
     with pytest.raises(ExportError):
-        parity_error(policy, lambda obs: policy(obs[:1]).expand(len(obs), -1), tmp_path / "p")
+        parity_error(policy, lambda obs: (policy(obs[:1])[0].expand(len(obs), -1),), tmp_path / "p")
 
 
 def seen_by_the_file(policy: ExportedPolicy, path) -> list[torch.Tensor]:
@@ -87,9 +89,9 @@ def test_observations_are_like_those_of_the_training_and_then_far_beyond(actor, 
 def test_an_observation_that_never_changed_is_changed_here(actor, tmp_path):
     """Else a weight on it could be anything."""
     policy = ExportedPolicy(actor)
-    policy.normalizer.var[2] = 0.0
+    policy.inputs.normalizer.var[2] = 0.0
     _, near, _ = seen_by_the_file(policy, tmp_path / "p")
-    assert policy.normalizer(near)[:, 2].std().item() == pytest.approx(1.0, abs=0.2)
+    assert policy.inputs.normalizer(near)[:, 2].std().item() == pytest.approx(1.0, abs=0.2)
 
 
 def test_without_a_normaliser_observations_are_around_zero(plain_actor, tmp_path):

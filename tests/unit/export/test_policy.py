@@ -6,17 +6,17 @@ from fleetfoot.export.policy import ExportedPolicy
 def test_it_maps_observations_side_by_side_to_the_most_likely_actions(actor, generator):
     obs = {"policy": torch.randn(7, 4, generator=generator), "command": torch.randn(7, 2, generator=generator)}
     policy = ExportedPolicy(actor)
-    assert (policy.in_dim, policy.num_actions) == (6, 3)
-    actions = policy(torch.cat((obs["policy"], obs["command"]), dim=-1))
+    assert (policy.input_names, policy.output_names) == (("obs",), ("actions",))
+    (actions,) = policy(torch.cat((obs["policy"], obs["command"]), dim=-1))
     torch.testing.assert_close(actions, actor(obs)[0].mean)
 
 
 def test_it_is_a_copy(actor):
     policy = ExportedPolicy(actor)
-    before = policy(torch.ones(1, 6))
+    (before,) = policy(torch.ones(1, 6))
     torch.nn.init.zeros_(actor.network.layers[0].weight)
     actor.inputs.normalizer.update(torch.full((1000, 6), 99.0))
-    assert torch.equal(policy(torch.ones(1, 6)), before)
+    assert torch.equal(policy(torch.ones(1, 6))[0], before)
 
 
 def test_it_does_not_learn(actor):
@@ -29,4 +29,4 @@ def test_it_does_not_learn(actor):
 
 def test_without_a_normaliser_observations_go_straight_in(plain_actor):
     x = torch.ones(2, 4)
-    torch.testing.assert_close(ExportedPolicy(plain_actor)(x), plain_actor({"policy": x})[0].mean)
+    torch.testing.assert_close(ExportedPolicy(plain_actor)(x)[0], plain_actor({"policy": x})[0].mean)

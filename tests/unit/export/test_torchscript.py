@@ -7,7 +7,7 @@ from fleetfoot.core.files import atomic_write
 from fleetfoot.errors import ExportError, OutputError
 from fleetfoot.export.parity import parity_error
 from fleetfoot.export.policy import ExportedPolicy
-from fleetfoot.export.torchscript import _write, export_torchscript
+from fleetfoot.export.torchscript import _runner, _write, export_torchscript
 
 METADATA = {"task": "Toy", "policy_contract": {"joint_names": ["a", "b"]}}
 
@@ -46,9 +46,10 @@ def test_exporting_warns_of_nothing(plain_actor, tmp_path, recwarn):
 def test_a_module_with_another_weight_is_refused(actor, exported, tmp_path):
     script = torch.jit.load(exported)
     with torch.no_grad():
-        dict(script.named_parameters())["network.2.weight"][0, 0] += 0.01
+        dict(script.named_parameters())["policy.policy.network.layers.2.weight"][0, 0] += 0.01
+    policy = ExportedPolicy(actor)
     with pytest.raises(ExportError, match="Do not deploy this file"):
-        parity_error(ExportedPolicy(actor), script, tmp_path / "policy.pt")
+        parity_error(policy, _runner(policy, script), tmp_path / "policy.pt")
 
 
 def test_what_lies_on_the_disk_is_compared(actor, exported, tmp_path):
