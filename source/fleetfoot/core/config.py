@@ -181,16 +181,27 @@ def _set(node: Any, data: Any, path: list[str], text: str, where: str) -> None:
         )
     if rest:
         child = node[name] if isinstance(node, Mapping) else getattr(node, name)
-        options = field_options(hints.get(name))
-        if child is None and len(options) == 1:  # setting a field of what is switched off switches it on
-            child = options[0]()
-            data[name] = TypeAdapter(options[0]).dump_python(child)
+        if child is None:  # setting a field of what is switched off switches it on
+            child = _switched_on(field_options(hints.get(name)), rest, text, f"{where}.{name}")
+            data[name] = None if child is None else TypeAdapter(type(child)).dump_python(child)
         _set(child, data[name], rest, text, f"{where}.{name}")
         return
     value = _parse(text, hints.get(name))
     if name == "kind" and name in hints and value != data["kind"]:
         data.clear()  # another member of the union starts from its own defaults
     data[name] = value
+
+
+def _switched_on(options: list[type], rest: list[str], text: str, where: str) -> Any:
+    """What a field becomes when something below it is set: the only member there is, or the one whose kind is given."""
+    if len(options) <= 1:
+        return options[0]() if options else None
+    members = {str(_kind_of(option)): option for option in options}
+    if rest == ["kind"] and text in members:
+        return members[text]()
+    got = repr(text) if rest == ["kind"] else "null"
+    fix = nearest(text, members) if rest == ["kind"] else f"Set {where}.kind as well."
+    raise ConfigError(f"{where}.kind", got=got, expected=f"one of {', '.join(members)}", fix=fix)
 
 
 def _explain(error: ValidationError, cls: type, where: str) -> ConfigError:

@@ -63,6 +63,13 @@ class FlatCfg:
 
 
 @config
+class SkyCfg:
+    """A choice that may be switched off."""
+
+    weather: Annotated[FlatCfg | WaveCfg, Field(discriminator="kind")] | None = None
+
+
+@config
 class WorldCfg:
     """One field of each form that our configs use."""
 
@@ -337,6 +344,28 @@ def test_a_field_of_what_is_switched_off_switches_it_on():
     assert PpoCfg().gamma_warmup is None
     cfg = apply_overrides(PpoCfg(), {"gamma_warmup.start": "0.9"}, where="algorithm")
     assert cfg.gamma_warmup == GammaWarmupCfg(start=0.9)
+
+
+def test_a_kind_switches_a_choice_on():
+    typed = {"weather.height": "0.5", "weather.kind": "wave"}
+    assert apply_overrides(SkyCfg(), typed, where="sky").weather == WaveCfg(height=0.5)
+    assert apply_overrides(SkyCfg(weather=WaveCfg()), {"weather": "null"}, where="sky").weather is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        (
+            {"weather.height": "0.5"},
+            "sky.weather.kind: got null; expected one of flat, wave. Set sky.weather.kind as well.",
+        ),
+        ({"weather.kind": "wove"}, "sky.weather.kind: got 'wove'; expected one of flat, wave. Did you mean 'wave'?"),
+    ],
+)
+def test_a_choice_that_is_off_is_not_guessed(typed, message):
+    with pytest.raises(ConfigError) as error:
+        apply_overrides(SkyCfg(), typed, where="sky")
+    assert str(error.value) == message
 
 
 @pytest.mark.parametrize(
