@@ -174,6 +174,7 @@ class Ppo:
             gamma=warmed_up_gamma(cfg.gamma, cfg.gamma_warmup, self._num_updates),
             lam=cfg.lam,
         )
+        self.critic.update_units(returns)
         if not cfg.normalize_advantage_per_mini_batch:
             advantages = normalize_advantages(advantages)
         log_probs = buffer.distribution.log_prob(buffer.actions)
@@ -223,7 +224,8 @@ class Ppo:
         """Gradient of `c_v value`; returns (value,)."""
         values, _ = self.critic(batch.obs, batch.critic_state, batch.reset)
         clip = self.cfg.clip_param if self.cfg.use_clipped_value_loss else None
-        loss = value_loss(values, batch.returns, batch.values, clip)
+        units = self.critic.in_units
+        loss = value_loss(units(values), units(batch.returns), units(batch.values), clip)
         (self.cfg.value_loss_coef * loss).backward()
         return loss.detach()[None]
 

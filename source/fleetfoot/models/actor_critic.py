@@ -18,6 +18,7 @@ from fleetfoot.models.distributions import Gaussian, GaussianHead
 from fleetfoot.models.memory import Memory, State
 from fleetfoot.models.mlp import Mlp
 from fleetfoot.models.normalizer import EmpiricalNormalizer
+from fleetfoot.models.value_scale import ValueScale
 
 if TYPE_CHECKING:
     from fleetfoot.models.cnn import Cnn
@@ -101,21 +102,38 @@ class Actor(nn.Module):
 
 @final
 class Critic(nn.Module):
-    """The value function: observations and state in, one value and the next state out."""
+    """The value function: observations and state in, one value and the next state out.
 
-    def __init__(self, inputs: ObservationInput, memory: Memory, network: Mlp) -> None:
+    Args:
+        inputs: What it sees.
+        memory: What it remembers.
+        network: From features to a value, in the units of `scale`.
+        scale: The units that it learns in; None for those of the rewards.
+    """
+
+    def __init__(self, inputs: ObservationInput, memory: Memory, network: Mlp, scale: ValueScale | None = None) -> None:
         super().__init__()
-        self.inputs, self.memory, self.network = inputs, memory, network
+        self.inputs, self.memory, self.network, self.scale = inputs, memory, network, scale
 
     def forward(self, obs: Observations, state: State = (), reset: Tensor | None = None) -> tuple[Tensor, State]:
         """Expected discounted return `[T, B]` for a sequence, and the state after it; arguments as of the actor."""
         features, state = self.memory(self.inputs(obs), state, reset)
-        return self.network(features).squeeze(-1), state
+        values = self.network(features).squeeze(-1)
+        return values if self.scale is None else self.scale.restore(values), state
 
     def step(self, obs: Observations, state: State) -> tuple[Tensor, State]:
         """Expected discounted return `[B]` for one step of observations `[B, …]`, and the state after it."""
         values, state = self(_as_sequence(obs), state)
         return values[0], state
+
+    def in_units(self, values: Tensor) -> Tensor:
+        """Values or returns `[…]` in the units that are learned in."""
+        return values if self.scale is None else self.scale(values)
+
+    def update_units(self, returns: Tensor) -> None:
+        """Let the units, if there are any, follow the returns `[…]` of a rollout; no value changes."""
+        if self.scale is not None:
+            self.scale.update(returns)
 
 
 def _as_sequence(obs: Observations) -> Observations:

@@ -11,6 +11,7 @@ from fleetfoot.models.config import ActorCfg, CriticCfg, DistributionCfg
 from fleetfoot.models.distributions import GaussianHead
 from fleetfoot.models.memory import Memory, NoMemory
 from fleetfoot.models.mlp import Mlp
+from fleetfoot.models.value_scale import ValueScale
 
 __all__ = ["ObservationSpec", "build_actor", "build_critic", "check_groups"]
 
@@ -38,7 +39,9 @@ def build_critic(cfg: CriticCfg, groups: Sequence[str], spec: ObservationSpec) -
     """
     inputs = _build_inputs(groups, spec, cfg.obs_normalization, "agent.obs_groups.critic")
     memory = _build_memory(inputs.size)
-    return Critic(inputs, memory, Mlp(memory.out_dim, 1, cfg.network))
+    network = Mlp(memory.out_dim, 1, cfg.network)
+    scale = ValueScale(network.last_layer) if cfg.value_normalization else None
+    return Critic(inputs, memory, network, scale)
 
 
 def check_groups(groups: Sequence[str], spec: ObservationSpec, where: str) -> None:

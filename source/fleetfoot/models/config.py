@@ -64,3 +64,5 @@ class CriticCfg:
     network: NetworkCfg = MlpCfg()
     obs_normalization: bool = False
     """Scale observations by their running mean and standard deviation."""
+    value_normalization: bool = False
+    """Learn values in units of the running moments of the returns (PopArt): for rewards that are large or small."""

@@ -48,6 +48,13 @@ class Mlp(nn.Module):
         hidden = [layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), make_activation(cfg.activation))]
         self.layers = nn.Sequential(*hidden, nn.Linear(widths[-1], out_dim))
 
+    @property
+    def last_layer(self) -> nn.Linear:
+        """The layer that puts out `y`."""
+        last = self.layers[-1]
+        assert isinstance(last, nn.Linear)
+        return last
+
     def forward(self, x: Tensor) -> Tensor:
         """Map `[…, I]` to `[…, O]`."""
         return self.layers(x)

@@ -460,3 +460,22 @@ def test_acting_recording_and_learning_read_nothing_back(one_thread):
         ppo.update(obs)
     assert learning.made["aten::_fused_adam_"] == 4
     assert {name: calls.made[name] for calls in (*results, learning) for name in WAITS if calls.made[name]} == {}
+
+
+# --- units of the value
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+def test_with_value_units_the_size_of_the_rewards_does_not_matter(one_thread, normalize):
+    """Rewards a thousand times as large: the critic learns the same numbers only if it has units of its own."""
+    cfg = replace(make_cfg(), critic=CriticCfg(network=SMALL, value_normalization=normalize))
+    losses = []
+    for factor in (1.0, 1000.0):
+        ppo, env = make(cfg)
+        obs = env.reset(1)
+        for _ in range(2):  # the first returns still hold values in no units
+            obs = roll_out(ppo, env, obs, lambda result, factor=factor: replace(result, reward=factor * result.reward))
+            metrics = ppo.update(obs)
+        losses.append(metrics["Loss/value"].item())
+    ratio = losses[1] / losses[0]
+    assert 0.1 < ratio < 10 if normalize else ratio > 1e5

@@ -66,3 +66,13 @@ def test_actor_and_critic_share_nothing():
     actor = build_actor(ActorCfg(network=SMALL), ("policy",), SPEC, 2)
     critic = build_critic(CriticCfg(network=SMALL), ("policy",), SPEC)
     assert not {id(p) for p in actor.parameters()} & {id(p) for p in critic.parameters()}
+
+
+def test_the_units_of_a_critic_change_no_value(generator):
+    cfg = CriticCfg(network=MlpCfg(hidden_dims=(8,)), value_normalization=True)
+    critic = build_critic(cfg, ("critic",), {"critic": (5,)})
+    obs = {"critic": torch.randn(3, 4, 5, generator=generator)}
+    before, _ = critic(obs)
+    critic.update_units(1000 + 50 * torch.randn(3, 4, generator=generator))
+    torch.testing.assert_close(critic(obs)[0], before, rtol=1e-3, atol=1e-3)
+    assert critic.in_units(torch.tensor(1000.0)).abs() < 0.5
