@@ -4,7 +4,7 @@ Raw is `mujoco.batch` alone: the same model, from the same states, as many subst
 step. Both are timed in turns, since whatever else the machine does hits both alike; the ratio is the median of the
 turns' ratios.
 
-    python benchmarks/step_rate.py [--num-envs 256 1024] [--repetitions 9] [--seconds 1.0] [--action-std 0.2]
+    python benchmarks/step_rate.py [--task Anymal-Flat] [--num-envs 256 1024] [--repetitions 9] [--seconds 1.0]
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import torch
 
 from fleetfoot.envs.task_env import TaskEnv
 from fleetfoot.sim.batch import MujocoBatch
-from fleetfoot.tasks.velocity.config import SceneCfg, VelocityEnvCfg
-from fleetfoot.tasks.velocity.env import make_env
-from fleetfoot.tasks.velocity.state import RobotState
+from fleetfoot.tasks.registry import find_task
 
 
 def main() -> None:
     """Print a table: one line per number of environments."""
     parser = argparse.ArgumentParser(description="Raw physics against the whole environment, in control steps/s.")
+    parser.add_argument("--task", default="Anymal-Flat", help="a task that runs over MuJoCo")
     parser.add_argument("--num-envs", type=int, nargs="+", default=[256, 1024])
     parser.add_argument("--repetitions", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=1.0, help="duration of one timing")
@@ -37,12 +37,12 @@ def main() -> None:
     print(f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}, {arguments.repetitions} x {arguments.seconds} s")
     print("  envs  raw steps/s  env steps/s  ratio  lowest highest resets/step")
     for num_envs in arguments.num_envs:
-        print(measure(num_envs, arguments.repetitions, arguments.seconds, arguments.action_std))
+        print(measure(arguments.task, num_envs, arguments.repetitions, arguments.seconds, arguments.action_std))
 
 
-def measure(num_envs: int, repetitions: int, seconds: float, action_std: float) -> str:
+def measure(task: str, num_envs: int, repetitions: int, seconds: float, action_std: float) -> str:
     """One line of the table."""
-    env, physics = (_make(num_envs) for _ in range(2))
+    env, physics = (_make(task, num_envs) for _ in range(2))
     assert isinstance(physics.sim, MujocoBatch)
     env.episode_length.copy_(torch.randint(env.max_episode_length, (num_envs,)))  # so that episodes end all the time
     mapping = env.task.actions
@@ -70,9 +70,12 @@ def measure(num_envs: int, repetitions: int, seconds: float, action_std: float) 
     return f"{num_envs:6d} {raw:12.0f} {whole:12.0f} {spread} {statistics.mean(ended):11.2f}"
 
 
-def _make(num_envs: int) -> TaskEnv[RobotState]:
-    cfg = replace(VelocityEnvCfg(), scene=SceneCfg(num_envs=num_envs))
-    return make_env(cfg, device="cpu", seed=0)
+def _make(name: str, num_envs: int) -> TaskEnv[Any]:
+    task = find_task(name)
+    cfg = task.env_cfg()
+    env = task.make_env(replace(cfg, scene=replace(cfg.scene, num_envs=num_envs)), device="cpu", seed=0)
+    assert isinstance(env, TaskEnv)
+    return env
 
 
 def _rate(step: Callable[[int], None], num_envs: int, seconds: float) -> float:

@@ -21,6 +21,7 @@ from fleetfoot.sim.simulator import SimState, Simulator
 __all__ = [
     "ActionMap",
     "Command",
+    "Curriculum",
     "Frame",
     "IntervalEvent",
     "Memory",
@@ -50,6 +51,8 @@ class Frame:
     """What the task remembered after the step before, `[n, …]` each; zero after a reset."""
     constants: Mapping[str, Tensor]
     """What was drawn once for each environment, `[n, …]` each."""
+    lesson: Mapping[str, Tensor]
+    """What the curriculum chose for the running episode, `[n, …]` each; empty without one."""
 
 
 @final
@@ -117,6 +120,25 @@ class Command(Generic[S]):
 
 @final
 @dataclass(frozen=True, kw_only=True)
+class Curriculum(Generic[S]):
+    """Lessons: what an environment's next episode is about, in view of how its last one went.
+
+    A lesson is whatever a task wants it to be, as the level of a terrain and a place on it, or how fast to go.
+    """
+
+    first: Callable[[int, torch.Generator], Mapping[str, Tensor]]
+    """Number of environments to their first lessons, `[N, …]` each."""
+    next: Callable[[S, torch.Generator], Mapping[str, Tensor]]
+    """View of all environments, of which some have just ended an episode, to the lessons that would come next, `[N, …]`
+    each; taken up by those that have."""
+    place: Callable[[Tensor, Mapping[str, Tensor]], Tensor]
+    """Where episodes would begin without a curriculum, `qpos` `[n, Q]`, and lessons to where they begin."""
+    metrics: Mapping[str, Callable[[Mapping[str, Tensor]], Tensor]] = field(default_factory=dict)
+    """Tag to a function from the lessons of all environments to a scalar, reported in every step."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
 class IntervalEvent:
     """Something that happens to each environment now and then."""
 
@@ -165,6 +187,7 @@ class Task(Generic[S]):
     metrics: Mapping[str, Callable[[S], Tensor]] = field(default_factory=dict)
     """Tag to a function from view to float `[n]`, whose mean is reported in every step."""
     command: Command[S] | None = None
+    curriculum: Curriculum[S] | None = None
     memory: Mapping[str, Memory[S]] = field(default_factory=dict)
     events: tuple[IntervalEvent, ...] = ()
     startup: Callable[[Simulator, torch.Generator], Mapping[str, Tensor]] | None = None

@@ -1,8 +1,8 @@
 """The environment that runs a task's terms over a simulator.
 
 Order of a step: clip and scale actions, physics, terminations, rewards (under the command that the policy saw), the
-next command, observations (where episodes ended these are the final ones; reset; observations of those rows again),
-events.
+next command, observations (where episodes ended these are the final ones; the next lesson; reset; observations of those
+rows again), events.
 
 Axes: `N` environments, `n` some of them, `A` actions, `K` reward terms.
 """
@@ -95,6 +95,7 @@ class TaskEnv(Generic[S]):
             reward = self._rewards.add(state, failed, metrics)
             final_obs = self._observe(self._advance(state), self._generator)
             ids = (terminated | truncated).nonzero().squeeze(1)
+            self._teach(state, ids, metrics)
             self._obs = self._renew(ids, final_obs, reasons, metrics)
             self._disturb()
             if failed is not None:
@@ -136,6 +137,7 @@ class TaskEnv(Generic[S]):
             "command": self._command.clone(),
             "memory": {name: value.clone() for name, value in self._memory.items()},
             "constants": {name: value.clone() for name, value in self._constants.items()},
+            "lesson": {name: value.clone() for name, value in self._lesson.items()},
             "command_timer": self._command_timer.state_dict(),
             "event_timers": {name: timer.state_dict() for name, timer in self._event_timers.items()},
             "reward_sums": self._rewards.state_dict(),
@@ -164,8 +166,9 @@ class TaskEnv(Generic[S]):
         self._actions = self._own(state["actions"])
         self._targets = self._own(state["targets"])
         self._command = self._own(state["command"])
-        self._memory, self._constants, self._obs = (
-            {name: self._own(value) for name, value in state[key].items()} for key in ("memory", "constants", "obs")
+        self._memory, self._constants, self._lesson, self._obs = (
+            {name: self._own(value) for name, value in state.get(key, {}).items()}
+            for key in ("memory", "constants", "lesson", "obs")  # there were no lessons at first
         )
         self._resume(self._command_timer, state["command_timer"])
         for name, timer in self._event_timers.items():
@@ -226,6 +229,8 @@ class TaskEnv(Generic[S]):
         self._memory = {
             name: self._actions.new_zeros(self.num_envs, memory.size) for name, memory in self.task.memory.items()
         }
+        curriculum = self.task.curriculum
+        self._lesson = dict(curriculum.first(self.num_envs, self._generator)) if curriculum else {}
 
     def _act(self, actions: Tensor) -> Tensor | None:
         """Step the physics; returns the indices of environments that diverged, put back to where they can be viewed."""
@@ -239,7 +244,7 @@ class TaskEnv(Generic[S]):
         self._num_steps += 1
         if failed is not None:
             self._actions.index_fill_(0, failed, 0.0)
-            self.sim.write_state(failed, *self.task.initial_state(len(failed), self._generator))
+            self.sim.write_state(failed, *self._draw_state(self._lesson_of(failed), len(failed)))
         return failed
 
     def _frame(self) -> Frame:
@@ -250,6 +255,7 @@ class TaskEnv(Generic[S]):
             command=self._command,
             memory=self._memory,
             constants=self._constants,
+            lesson=self._lesson,
         )
 
     def _judge(self, state: S, failed: Tensor | None) -> dict[str, Tensor]:
@@ -272,6 +278,28 @@ class TaskEnv(Generic[S]):
         self._command = command.resolve(state, self._targets)
         return command.rebind(state, self._command)
 
+    def _teach(self, state: S, ids: Tensor, metrics: dict[str, Tensor]) -> None:
+        """Give the environments `ids` `[n]`, whose episodes have ended, their next lessons."""
+        curriculum = self.task.curriculum
+        if curriculum is None:
+            return
+        if len(ids):
+            lesson = curriculum.next(state, self._generator)
+            self._lesson = {
+                name: value.index_copy(0, ids, lesson[name].index_select(0, ids))
+                for name, value in self._lesson.items()
+            }
+        metrics.update((tag, fn(self._lesson)) for tag, fn in curriculum.metrics.items())
+
+    def _lesson_of(self, ids: Tensor) -> dict[str, Tensor]:
+        return {name: value.index_select(0, ids) for name, value in self._lesson.items()}
+
+    def _draw_state(self, lesson: Mapping[str, Tensor], n: int) -> tuple[Tensor, Tensor]:
+        """Where `n` episodes begin: `qpos` and `qvel`."""
+        qpos, qvel = self.task.initial_state(n, self._generator)
+        curriculum = self.task.curriculum
+        return (qpos if curriculum is None else curriculum.place(qpos, lesson)), qvel
+
     def _renew(
         self, ids: Tensor, final_obs: Observations, reasons: Mapping[str, Tensor], metrics: dict[str, Tensor]
     ) -> Observations:
@@ -286,17 +314,18 @@ class TaskEnv(Generic[S]):
 
     def _begin_episodes(self, ids: Tensor) -> dict[str, Tensor]:
         """Place the environments `ids` `[n]` and forget their past; returns their first observations, `[n, …]` each."""
-        qpos, qvel = self.task.initial_state(len(ids), self._generator)
+        lesson = self._lesson_of(ids)
+        qpos, qvel = self._draw_state(lesson, len(ids))
         self.sim.write_state(ids, qpos, qvel)
         self.episode_length.index_fill_(0, ids, 0)
         self._actions.index_fill_(0, ids, 0.0)
         self._rewards.sums.index_fill_(1, ids, 0.0)
         for value in self._memory.values():
             value.index_fill_(0, ids, 0.0)
-        state = self.task.view(self._first_frame(ids, qpos, qvel))
+        state = self.task.view(self._first_frame(ids, qpos, qvel, lesson))
         return self._observe(self._first_command(ids, state), self._generator)
 
-    def _first_frame(self, ids: Tensor, qpos: Tensor, qvel: Tensor) -> Frame:
+    def _first_frame(self, ids: Tensor, qpos: Tensor, qvel: Tensor, lesson: Mapping[str, Tensor]) -> Frame:
         """What is known of environments that were just placed: little, so nothing of them is gathered."""
         sim = SimState.before_first_step(
             qpos,
@@ -312,6 +341,7 @@ class TaskEnv(Generic[S]):
             command=qpos.new_zeros(len(ids), self._command.shape[1]),
             memory={name: qpos.new_zeros(len(ids), memory.size) for name, memory in self.task.memory.items()},
             constants={name: value.index_select(0, ids) for name, value in self._constants.items()},
+            lesson=lesson,
         )
 
     def _first_command(self, ids: Tensor, state: S) -> S:

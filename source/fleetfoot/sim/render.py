@@ -140,8 +140,10 @@ def _frames(recording: Recording) -> Generator[NDArray[np.uint8]]:
     """The recording's frames, `[height, width, 3]` each."""
     mujoco = _import_mujoco()
     from fleetfoot.sim.overlay import COMMAND_COLOUR, MOTION_COLOUR, add_motion, write_text
+    from fleetfoot.sim.terrain.trim import trim_height_fields
 
     model = _compile(mujoco, recording)
+    trim_height_fields(mujoco, model, recording.qpos[:, :2])
     data = mujoco.MjData(model)
     width, height = _even(recording.size)
     floats = model.njnt > 0 and model.jnt_type[0] == mujoco.mjtJoint.mjJNT_FREE

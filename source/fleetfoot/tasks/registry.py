@@ -28,7 +28,7 @@ C = TypeVar("C")
 C_contra = TypeVar("C_contra", contravariant=True)
 
 ENTRY_POINT_GROUP = "fleetfoot.tasks"
-_BUILT_IN = ("fleetfoot.tasks.cartpole", "fleetfoot.tasks.velocity.task")
+_BUILT_IN = (("fleetfoot.tasks.cartpole", "TASK"), ("fleetfoot.tasks.velocity.task", "TASKS"))
 _registered: dict[str, TaskSpec[Any]] = {}
 
 
@@ -114,16 +114,18 @@ def find_agent(spec: TaskSpec[Any], name: str) -> Callable[[], OnPolicyRunnerCfg
 @cache
 def _found() -> dict[str, TaskSpec[Any]]:
     """Our tasks and those of installed packages."""
-    specs = [import_module(module).TASK for module in _BUILT_IN]
+    specs: list[TaskSpec[Any]] = []
+    for module, name in _BUILT_IN:
+        specs.extend(_loaded(module, vars(import_module(module))[name]))
     for entry in entry_points(group=ENTRY_POINT_GROUP):
-        specs.extend(_loaded(entry.name, entry.load()))
+        specs.extend(_loaded(f"entry point {ENTRY_POINT_GROUP}: {entry.name}", entry.load()))
     return {spec.name: spec for spec in specs}
 
 
-def _loaded(name: str, value: object) -> Iterable[TaskSpec[Any]]:
+def _loaded(where: str, value: object) -> Iterable[TaskSpec[Any]]:
     specs = value if isinstance(value, tuple) else (value,)
     for spec in specs:
         if not isinstance(spec, TaskSpec):
             expected = "a TaskSpec, or a tuple of them"
-            raise ConfigError(f"entry point {ENTRY_POINT_GROUP}: {name}", got=type(spec).__name__, expected=expected)
+            raise ConfigError(where, got=type(spec).__name__, expected=expected)
         yield spec

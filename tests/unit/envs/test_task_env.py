@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from fleetfoot.core.check import check_vec_env
-from fleetfoot.envs.task import Command, Frame, IntervalEvent, Memory, ObsTerm, TerminationTerm
+from fleetfoot.envs.task import Command, Curriculum, Frame, IntervalEvent, Memory, ObsTerm, TerminationTerm
 from fleetfoot.envs.task_env import TaskEnv
 from fleetfoot.errors import ContractError
 from fleetfoot.sim.batch import MujocoBatch
@@ -179,6 +179,77 @@ def test_events_happen_in_every_environment_after_their_interval() -> None:
     for _ in range(7):
         env.step(torch.zeros(4, 1))
     assert happened == [[0, 1, 2, 3], [0, 1, 2, 3]]  # 0.05 s are three steps
+
+
+def with_lessons(num_envs: int = 4, **changes: Any) -> TaskEnv[Any]:
+    """Lessons are numbers: ten for each environment's own, one more after every episode, half of it where it begins."""
+
+    def place(qpos: Tensor, lesson: Any) -> Tensor:
+        return torch.stack((0.5 * lesson["number"], qpos[:, 1]), dim=1)
+
+    curriculum = Curriculum[Frame](
+        first=lambda n, generator: {"number": 10.0 * torch.arange(n)},
+        next=lambda frame, generator: {"number": frame.lesson["number"] + 1.0 + 0.0 * frame.sim.qpos[:, 0]},
+        place=place,
+        metrics={"Curriculum/number": lambda lesson: lesson["number"].mean()},
+    )
+    return make(
+        num_envs,
+        view=lambda frame: frame,
+        rewards=(),
+        terminations=(),
+        metrics={"Metrics/zero": lambda frame: frame.actions[:, 0]},
+        observations={
+            "policy": (
+                ObsTerm(name="place", fn=lambda frame: frame.sim.qpos[:, :1], size=1),
+                ObsTerm(name="number", fn=lambda frame: frame.lesson["number"][:, None], size=1),
+            )
+        },
+        curriculum=curriculum,
+        **changes,
+    )
+
+
+def test_the_next_lesson_comes_when_an_episode_has_ended_and_says_where_the_next_begins() -> None:
+    env = with_lessons()
+    assert env.reset()["policy"].tolist() == [[0.0, 0.0], [5.0, 10.0], [10.0, 20.0], [15.0, 30.0]]
+    assert float(env.step(torch.zeros(4, 1)).metrics["Curriculum/number"]) == 15.0
+    env.episode_length[2] = env.max_episode_length - 1
+    result = env.step(torch.zeros(4, 1))
+    assert result.obs["policy"][:, 1].tolist() == [0.0, 10.0, 21.0, 30.0]
+    assert result.obs["policy"][2, 0] == 10.5
+    assert result.final_obs is not None
+    assert result.final_obs["policy"][2, 1] == 20.0  # that episode was still about the last one
+    assert float(result.metrics["Curriculum/number"]) == 15.25
+
+
+def test_where_the_simulation_fails_the_episode_ends_in_its_own_place() -> None:
+    env = with_lessons()
+    result = env.step(torch.tensor([[0.0], [torch.nan], [0.0], [0.0]]))
+    assert result.final_obs is not None
+    assert result.final_obs["policy"][1].tolist() == [5.0, 10.0]
+    assert result.obs["policy"][1].tolist() == [5.5, 11.0]
+
+
+def test_lessons_are_saved_and_begin_anew_with_a_seed() -> None:
+    saved, other = with_lessons(), with_lessons()
+    saved.episode_length[:2] = saved.max_episode_length - 1
+    saved.step(torch.zeros(4, 1))
+    obs = other.load_state_dict(saved.state_dict())
+    assert obs["policy"][:, 1].tolist() == [1.0, 11.0, 20.0, 30.0]
+    assert other.state_dict()["lesson"]["number"].tolist() == [1.0, 11.0, 20.0, 30.0]
+    assert other.reset()["policy"][:, 1].tolist() == [1.0, 11.0, 20.0, 30.0]
+    assert other.reset(seed=1)["policy"][:, 1].tolist() == [0.0, 10.0, 20.0, 30.0]
+
+
+def test_a_state_without_lessons_is_one_of_a_task_that_has_none() -> None:
+    env = make()
+    state = env.state_dict()
+    del state["lesson"]
+    env.load_state_dict(state)
+    other = with_lessons()
+    with pytest.raises(ContractError, match=r"^load_state_dict: lesson\.number: got nothing; expected shape \(4,\)"):
+        other.load_state_dict({**other.state_dict(), "lesson": {}})
 
 
 def test_a_state_of_another_number_of_environments_is_refused() -> None:

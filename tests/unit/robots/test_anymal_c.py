@@ -6,7 +6,6 @@ import mujoco
 import numpy as np
 import pytest
 
-from fleetfoot.errors import ConfigError
 from fleetfoot.robots.anymal_c import ANYMAL_C
 from fleetfoot.robots.mjcf import to_mjcf
 
@@ -143,8 +142,3 @@ def test_looks_change_no_physics(model: mujoco.MjModel, data: mujoco.MjData) -> 
         mujoco.mj_step(bare, other)
     np.testing.assert_array_equal(data.qpos, other.qpos)
     np.testing.assert_array_equal(data.sensordata, other.sensordata)
-
-
-def test_unknown_terrain_is_refused() -> None:
-    with pytest.raises(ConfigError, match="terrain: got 'moon'; expected 'flat'"):
-        to_mjcf(ANYMAL_C, terrain="moon")

@@ -16,7 +16,7 @@ def frame(cart: float, pole: float) -> Frame:
         torch.tensor([[cart, pole]]), torch.tensor([[0.5, -0.5]]), num_actuators=1, num_sensors=0
     )
     none = torch.zeros(1, 0)
-    return Frame(sim=sim, actions=none, previous_actions=none, command=none, memory={}, constants={})
+    return Frame(sim=sim, actions=none, previous_actions=none, command=none, memory={}, constants={}, lesson={})
 
 
 def test_the_pole_angle_is_to_upright() -> None:

@@ -15,7 +15,7 @@ from fleetfoot.tasks.registry import all_tasks, find_agent, find_task, register,
 
 
 def test_our_tasks_are_found() -> None:
-    assert {"Cartpole", "Anymal-Flat"} <= set(task_names())
+    assert {"Cartpole", "Anymal-Flat", "Anymal-Rough", "Anymal-Rough-Blind"} <= set(task_names())
 
 
 def test_listing_imports_neither_torch_nor_mujoco() -> None:
@@ -43,7 +43,7 @@ def test_a_taken_name_is_refused() -> None:
         register(find_task("Cartpole"))
 
 
-@pytest.mark.parametrize("name", ["Cartpole", "Anymal-Flat"])
+@pytest.mark.parametrize("name", ["Cartpole", "Anymal-Flat", "Anymal-Rough", "Anymal-Rough-Blind"])
 def test_configs_survive_json_and_overrides(name: str) -> None:
     task = find_task(name)
     cfg = apply_overrides(task.env_cfg(), {"scene.num_envs": "17", "sim.dt": "0.01"}, where="env")

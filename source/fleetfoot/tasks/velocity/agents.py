@@ -1,4 +1,4 @@
-"""Agents for the velocity task. No torch here: this is data."""
+"""Agents for the velocity tasks. No torch here: this is data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fleetfoot.algorithms.config import EntropyDecayCfg, GammaWarmupCfg, LinearC
 from fleetfoot.models.config import ActorCfg, CriticCfg, GaussianCfg, MlpCfg
 from fleetfoot.runners.config import OnPolicyRunnerCfg
 
-__all__ = ["ppo", "ppo_symmetry"]
+__all__ = ["blind_ppo", "ppo", "rough_ppo", "with_symmetry"]
 
 
 def ppo() -> OnPolicyRunnerCfg:
@@ -36,7 +36,16 @@ def ppo() -> OnPolicyRunnerCfg:
     )
 
 
-def ppo_symmetry() -> OnPolicyRunnerCfg:
+def rough_ppo() -> OnPolicyRunnerCfg:
+    """The same over rough ground: more to see, and more to learn."""
+    return replace(ppo(), experiment_name="anymal_rough", max_iterations=1500)
+
+
+def blind_ppo() -> OnPolicyRunnerCfg:
+    """The same without seeing it."""
+    return replace(rough_ppo(), experiment_name="anymal_rough_blind")
+
+
+def with_symmetry(cfg: OnPolicyRunnerCfg) -> OnPolicyRunnerCfg:
     """The same, learning from the robot's mirror images as well: it walks sooner, and evenly."""
-    cfg = ppo()
     return replace(cfg, algorithm=replace(cfg.algorithm, symmetry=SymmetryCfg()))

@@ -1,13 +1,13 @@
 """What can be set in the velocity task: the tree below `env.` on the command line. No torch here: this is data.
 
-Terms, weights and ranges are those of Isaac Lab's `Isaac-Velocity-Flat-AnymalD` where nothing else is said; a field
-that departs from it gives its reason.
+Terms, weights and ranges are those of Isaac Lab's `Isaac-Velocity-Flat-AnymalD` where nothing else is said, and for
+`rough()` those of `Isaac-Velocity-Rough-AnymalD`; a field that departs from them gives its reason.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Final
+from typing import Annotated
 
 from pydantic import Field
 
@@ -24,22 +24,23 @@ from fleetfoot.core.config import (
     config,
 )
 from fleetfoot.sim.config import SimCfg
+from fleetfoot.sim.terrain.config import GeneratorCfg, PlaneCfg, TerrainCfg
 
 __all__ = [
-    "TASK_NAME",
     "ActionsCfg",
     "CommandsCfg",
     "DrivesCfg",
     "EventsCfg",
+    "HeightScanCfg",
     "ObservationsCfg",
     "RewardsCfg",
     "SceneCfg",
     "TerminationsCfg",
     "VelocityEnvCfg",
     "play_mode",
+    "rough",
+    "rough_blind",
 ]
-
-TASK_NAME: Final = "Anymal-Flat"
 
 _Payload = Annotated[FiniteFloat, Field(ge=-15.0, le=100.0)]
 BaseMassOffset = Annotated[tuple[_Payload, _Payload], IN_ORDER]
@@ -48,10 +49,11 @@ BaseMassOffset = Annotated[tuple[_Payload, _Payload], IN_ORDER]
 
 @config
 class SceneCfg:
-    """How many robots there are."""
+    """How many robots there are, and what they walk on."""
 
     num_envs: Count = 256
     """Robots simulated at once. 256 rather than Isaac Lab's 4096: on two CPU cores it learns to walk soonest."""
+    terrain: TerrainCfg = PlaneCfg()
 
 
 @config
@@ -70,6 +72,37 @@ class DrivesCfg:
 
 
 @config
+class HeightScanCfg:
+    """Heights of the ground on a grid around the base that moves and turns with it, but does not tilt.
+
+    Each is the height of the base above the ground there, less `offset`.
+    """
+
+    resolution: PositiveFloat = 0.1
+    """Distance between neighbouring points [m]."""
+    size: tuple[PositiveFloat, PositiveFloat] = (1.6, 1.0)
+    """Extent of the grid along the robot and across it [m]: 17 by 11 points."""
+    offset: FiniteFloat = 0.5
+    """About the height of a standing base, so that flat ground reads about 0 [m]."""
+    clip: PositiveFloat = 1.0
+    """Readings are clipped to plus and minus this [m]."""
+    noise: NonNegativeFloat = 0.1
+    """Half the width of the noise on each reading of the policy [m]."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Points along the robot and across it."""
+        along, across = (round(extent / self.resolution) + 1 for extent in self.size)
+        return along, across
+
+    @property
+    def num_points(self) -> int:
+        """All of them."""
+        along, across = self.shape
+        return along * across
+
+
+@config
 class ObservationsCfg:
     """Noise on what the policy senses: half the width of a uniform distribution. The critic's terms have none."""
 
@@ -85,6 +118,11 @@ class ObservationsCfg:
     """On the position of each joint [rad]."""
     joint_vel: NonNegativeFloat = 1.5
     """On the velocity of each joint [rad/s]."""
+    height_scan: HeightScanCfg | None = None
+    """What policy and critic see of the ground around; null for nothing."""
+    blind: bool = False
+    """Whether the policy goes without what a robot cannot sense directly, the velocity of its base and the height scan.
+    The group `teacher` is then what the policy would see otherwise."""
 
 
 @config
@@ -190,7 +228,7 @@ class EventsCfg:
 
 @config
 class VelocityEnvCfg:
-    """ANYmal C on flat ground, asked to move at a velocity."""
+    """ANYmal C, asked to move at a velocity."""
 
     seed: NonNegativeInt | None = None
     """Everything random in the environment follows from it; null for the agent's seed."""
@@ -209,10 +247,31 @@ class VelocityEnvCfg:
     events: EventsCfg = EventsCfg()
 
 
+def rough() -> VelocityEnvCfg:
+    """On slopes, stairs, boxes and rough ground that become harder as the robot gets better, and seen around it."""
+    flat = VelocityEnvCfg()
+    return replace(
+        flat,
+        scene=replace(flat.scene, terrain=GeneratorCfg()),
+        observations=replace(flat.observations, height_scan=HeightScanCfg()),
+        rewards=replace(flat.rewards, dof_torques_l2=-1e-5, feet_air_time=0.125, flat_orientation_l2=0.0),
+    )
+
+
+def rough_blind() -> VelocityEnvCfg:
+    """The same for a policy that sees neither the ground nor its own velocity."""
+    cfg = rough()
+    return replace(cfg, observations=replace(cfg.observations, blind=True))
+
+
 def play_mode(cfg: VelocityEnvCfg) -> VelocityEnvCfg:
-    """The same task to watch or to judge a policy in: no noise on observations and no pushes."""
+    """The same task to watch or to judge a policy in: no noise on observations, no pushes, and tiles of every level."""
+    terrain = cfg.scene.terrain
+    if isinstance(terrain, GeneratorCfg):
+        terrain = replace(terrain, curriculum=False, max_init_terrain_level=terrain.num_rows - 1)
     return replace(
         cfg,
+        scene=replace(cfg.scene, terrain=terrain),
         observations=replace(cfg.observations, enable_corruption=False),
         events=replace(cfg.events, push_interval=None),
     )

@@ -19,7 +19,8 @@ from fleetfoot.robots.mjcf import to_mjcf
 from fleetfoot.sim.batch import MujocoBatch
 from fleetfoot.sim.simulator import Simulator
 from fleetfoot.tasks.velocity import draws, terms
-from fleetfoot.tasks.velocity.config import TASK_NAME, EventsCfg, VelocityEnvCfg
+from fleetfoot.tasks.velocity.config import EventsCfg, VelocityEnvCfg
+from fleetfoot.tasks.velocity.ground import Ground, make_ground
 from fleetfoot.tasks.velocity.mirrors import mirrors
 from fleetfoot.tasks.velocity.state import Layout, RobotState, quadratic_forms
 
@@ -28,20 +29,24 @@ __all__ = ["make_env"]
 _LEGS = ("LF", "LH", "RF", "RH")
 
 
-def make_env(cfg: VelocityEnvCfg, *, device: torch.device | str, seed: int) -> TaskEnv[RobotState]:
-    """ANYmal C on flat ground.
+def make_env(
+    cfg: VelocityEnvCfg, *, device: torch.device | str, seed: int, name: str = "Anymal"
+) -> TaskEnv[RobotState]:
+    """ANYmal C on flat or rough ground.
 
     Args:
         cfg: The task.
         device: Where the tensors live; the physics is on the CPU.
         seed: Everything random follows from it, unless the config has a seed of its own.
+        name: The task's, which goes into what is exported.
     """
+    ground = make_ground(cfg, device)
     robot = _with_drives(ANYMAL_C, stiffness=cfg.drives.stiffness, damping=cfg.drives.damping)
     # What is only looked at slows stepping down; the film's scene has the same state.
-    text = to_mjcf(robot, timestep=cfg.sim.dt, visuals=False)
+    text = to_mjcf(robot, terrain=ground.field, timestep=cfg.sim.dt, visuals=False)
     model = mujoco.MjModel.from_xml_string(text)
     sim = MujocoBatch(model, cfg.scene.num_envs, num_threads=cfg.sim.num_threads, device=device)
-    task = _task(cfg, robot, _layout(robot, model, sim), model)
+    task = _task(cfg, name, robot, _layout(robot, model, sim), model, ground)
     return TaskEnv(task, sim, seed=seed if cfg.seed is None else cfg.seed)
 
 
@@ -73,14 +78,16 @@ def _layout(robot: RobotDescription, model: mujoco.MjModel, sim: MujocoBatch) ->
     )
 
 
-def _task(cfg: VelocityEnvCfg, robot: RobotDescription, layout: Layout, model: mujoco.MjModel) -> Task[RobotState]:
+def _task(
+    cfg: VelocityEnvCfg, name: str, robot: RobotDescription, layout: Layout, model: mujoco.MjModel, ground: Ground
+) -> Task[RobotState]:
     device = layout.default_joint_pos.device
     num_joints = len(robot.joints)
     low, high = draws.initial_bounds(cfg.events, num_joints, device)
     step_dt = cfg.sim.dt * cfg.decimation
     rewards = _rewards(cfg, step_dt)
     return Task(
-        name=TASK_NAME,
+        name=name,
         step_dt=step_dt,
         decimation=cfg.decimation,
         episode_length_s=cfg.episode_length_s,
@@ -91,12 +98,13 @@ def _task(cfg: VelocityEnvCfg, robot: RobotDescription, layout: Layout, model: m
             scale=(cfg.actions.scale,) * num_joints,
             clip=cfg.actions.clip,
         ),
-        observations=_observations(cfg, num_joints),
+        observations=_observations(cfg, num_joints, ground.scan),
         rewards=rewards,
         reward_floor=cfg.rewards.floor,
         terminations=_terminations(cfg),
         metrics=_metrics(rewards),
         command=_command(cfg, device),
+        curriculum=ground.curriculum,
         memory={"air_time": Memory(size=len(_LEGS), fn=partial(terms.air_time, step_dt=step_dt))},
         events=_events(cfg.events),
         startup=partial(_startup, cfg=cfg.events, model=model),
@@ -108,13 +116,15 @@ def _task(cfg: VelocityEnvCfg, robot: RobotDescription, layout: Layout, model: m
             high=high,
             num_qpos=model.nq,
         ),
-        mirrors=mirrors(robot, _LEGS),
-        contract=_contract(cfg, robot),
-        scene=to_mjcf(robot, timestep=cfg.sim.dt),
+        mirrors=mirrors(robot, _LEGS, cfg.observations.height_scan),
+        contract={**_contract(cfg, robot), **ground.contract},
+        scene=to_mjcf(robot, terrain=ground.field, timestep=cfg.sim.dt),
     )
 
 
-def _observations(cfg: VelocityEnvCfg, num_joints: int) -> dict[str, tuple[ObsTerm[RobotState], ...]]:
+def _observations(
+    cfg: VelocityEnvCfg, num_joints: int, scan: tuple[ObsTerm[RobotState], ...]
+) -> dict[str, tuple[ObsTerm[RobotState], ...]]:
     noise = cfg.observations
     on = float(noise.enable_corruption)
     policy: tuple[ObsTerm[RobotState], ...] = (
@@ -138,7 +148,12 @@ def _observations(cfg: VelocityEnvCfg, num_joints: int) -> dict[str, tuple[ObsTe
         ObsTerm(name="friction", fn=lambda state: state.frame.constants["friction"], size=1),
         ObsTerm(name="base_mass_offset", fn=lambda state: state.frame.constants["base_mass_offset"], size=1, scale=0.1),
     )
-    return {"policy": policy, "critic": (*(replace(term, noise=0.0) for term in policy), *privileged)}
+    seeing = (*policy, *scan)
+    critic = (*(replace(term, noise=0.0) for term in seeing), *privileged)
+    if noise.blind:
+        blind = tuple(term for term in policy if term.name != "base_lin_vel")
+        return {"policy": blind, "teacher": seeing, "critic": critic}
+    return {"policy": seeing, "critic": critic}
 
 
 def _rewards(cfg: VelocityEnvCfg, step_dt: float) -> tuple[RewardTerm[RobotState], ...]:

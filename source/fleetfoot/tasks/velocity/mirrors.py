@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from fleetfoot.core.symmetry import SignedPermutation
 from fleetfoot.robots.description import RobotDescription
+from fleetfoot.tasks.velocity.config import HeightScanCfg
 
 __all__ = ["mirrors"]
 
@@ -13,15 +16,21 @@ _LEFT_RIGHT: Mapping[str, str] = {"LF": "RF", "RF": "LF", "LH": "RH", "RH": "LH"
 _FRONT_HIND: Mapping[str, str] = {"LF": "LH", "LH": "LF", "RF": "RH", "RH": "RF"}
 
 
-def mirrors(robot: RobotDescription, legs: Sequence[str]) -> dict[str, dict[str, SignedPermutation]]:
+def mirrors(
+    robot: RobotDescription, legs: Sequence[str], scan: HeightScanCfg | None = None
+) -> dict[str, dict[str, SignedPermutation]]:
     """What each mirror image does to the terms of the velocity task, and to the actions.
 
     Args:
         robot: Its joints are named `<leg>_<joint>`, and turn about axes of the base.
         legs: Order of the legs in the terms that have one number each.
+        scan: The height scan, if there is one.
     """
     left_right = _mirror(robot, legs, _LEFT_RIGHT, axis=1)
     front_hind = _mirror(robot, legs, _FRONT_HIND, axis=0)
+    if scan is not None:
+        left_right["height_scan"] = _mirrored_grid(scan, axis=1)
+        front_hind["height_scan"] = _mirrored_grid(scan, axis=0)
     both = {name: left_right[name].after(front_hind[name]) for name in left_right}
     return {"left_right": left_right, "front_hind": front_hind, "both": both}
 
@@ -57,3 +66,10 @@ def _mirror(
         "friction": SignedPermutation.identity(1),
         "base_mass_offset": SignedPermutation.identity(1),
     }
+
+
+def _mirrored_grid(scan: HeightScanCfg, *, axis: int) -> SignedPermutation:
+    """Heights are what they are, at the points on the other side."""
+    points = np.arange(scan.num_points).reshape(scan.shape[::-1])  # across the robot, along it
+    mirrored = points[::-1] if axis == 1 else points[:, ::-1]
+    return SignedPermutation(tuple(mirrored.ravel().tolist()), (1.0,) * scan.num_points)

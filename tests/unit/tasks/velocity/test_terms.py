@@ -52,6 +52,7 @@ def state(
         command=torch.tensor([command]),
         memory={"air_time": torch.tensor([air_time])},
         constants={},
+        lesson={},
     )
     return RobotState.of(frame, layout)
 
