@@ -167,8 +167,8 @@ class TaskEnv(Generic[S]):
         self._targets = self._own(state["targets"])
         self._command = self._own(state["command"])
         self._memory, self._constants, self._lesson, self._obs = (
-            {name: self._own(value) for name, value in state.get(key, {}).items()}
-            for key in ("memory", "constants", "lesson", "obs")  # there were no lessons at first
+            {name: self._own(value) for name, value in state[key].items()}
+            for key in ("memory", "constants", "lesson", "obs")
         )
         self._resume(self._command_timer, state["command_timer"])
         for name, timer in self._event_timers.items():

@@ -242,16 +242,6 @@ def test_lessons_are_saved_and_begin_anew_with_a_seed() -> None:
     assert other.reset(seed=1)["policy"][:, 1].tolist() == [0.0, 10.0, 20.0, 30.0]
 
 
-def test_a_state_without_lessons_is_one_of_a_task_that_has_none() -> None:
-    env = make()
-    state = env.state_dict()
-    del state["lesson"]
-    env.load_state_dict(state)
-    other = with_lessons()
-    with pytest.raises(ContractError, match=r"^load_state_dict: lesson\.number: got nothing; expected shape \(4,\)"):
-        other.load_state_dict({**other.state_dict(), "lesson": {}})
-
-
 def test_a_state_of_another_number_of_environments_is_refused() -> None:
     with pytest.raises(ContractError, match="got 2 environments; expected 4"):
         make(4).load_state_dict(make(2).state_dict())
