@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from fleetfoot.core.vec_env import Observations
-from fleetfoot.models.distributions import Gaussian, GaussianHead
+from fleetfoot.models.distributions import ActionHead, Gaussian
 from fleetfoot.models.mlp import Mlp, State
 from fleetfoot.models.normalizer import EmpiricalNormalizer
 
@@ -57,7 +57,7 @@ class ObservationInput(nn.Module):
 class Actor(nn.Module):
     """The policy: observations and state in, a distribution over actions and the next state out."""
 
-    def __init__(self, inputs: ObservationInput, network: Mlp, head: GaussianHead) -> None:
+    def __init__(self, inputs: ObservationInput, network: Mlp, head: ActionHead) -> None:
         super().__init__()
         self.inputs, self.network, self.head = inputs, network, head
 

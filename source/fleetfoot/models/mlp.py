@@ -51,6 +51,13 @@ class Mlp(nn.Module):
         hidden = [layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), make_activation(cfg.activation))]
         self.layers = nn.Sequential(*hidden, nn.Linear(widths[-1], out_dim))
 
+    @property
+    def last_layer(self) -> nn.Linear:
+        """The layer that puts out `[…, O]`."""
+        layer = self.layers[-1]
+        assert isinstance(layer, nn.Linear)
+        return layer
+
     def initial_state(self, batch_size: int) -> State:
         """The empty state."""
         return ()
