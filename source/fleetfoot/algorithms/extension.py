@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from fleetfoot.core.vec_env import Observations
 from fleetfoot.models.actor_critic import Actor
-from fleetfoot.models.distributions import Gaussian
+from fleetfoot.models.distributions import Distribution
 from fleetfoot.storage.rollout import Batch, RolloutBuffer
 
 __all__ = ["NO_EXTENSIONS", "BatchTransform", "Extension", "Extensions", "ExtraLoss", "RewardBonus"]
@@ -74,7 +74,7 @@ class ExtraLoss(Extension, Protocol):
         """What it trains besides the actor; None for nothing."""
         ...
 
-    def __call__(self, batch: Batch, actor: Actor, distribution: Gaussian) -> tuple[Tensor, float]:
+    def __call__(self, batch: Batch, actor: Actor, distribution: Distribution) -> tuple[Tensor, float]:
         """The loss of a mini-batch, `[]`, and its weight.
 
         Args:

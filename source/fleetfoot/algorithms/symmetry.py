@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 
 from fleetfoot.core.symmetry import MirrorImage, SignedPermutation
-from fleetfoot.models.distributions import Gaussian
 from fleetfoot.storage.rollout import Batch
 
 __all__ = ["MirrorAugmentation"]
@@ -48,9 +47,8 @@ class MirrorAugmentation:
             batch,
             obs={group: self._groups[group](x, image) for group, x in batch.obs.items()},
             actions=self._actions(batch.actions, image),
-            distribution=Gaussian(
-                self._actions(batch.distribution.mean, image),
-                self._actions.unsigned(batch.distribution.std, image),
+            distribution=batch.distribution.mirrored(
+                lambda x: self._actions(x, image), lambda x: self._actions.unsigned(x, image)
             ),
         )
 

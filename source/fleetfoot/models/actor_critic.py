@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from fleetfoot.core.vec_env import Observations
-from fleetfoot.models.distributions import Gaussian, GaussianHead
+from fleetfoot.models.distributions import ActionHead, Distribution, mapped
 from fleetfoot.models.memory import Memory, State
 from fleetfoot.models.mlp import Mlp
 from fleetfoot.models.normalizer import EmpiricalNormalizer
@@ -79,11 +79,11 @@ class ObservationInput(nn.Module):
 class Actor(nn.Module):
     """The policy: observations and state in, a distribution over actions and the next state out."""
 
-    def __init__(self, inputs: ObservationInput, memory: Memory, network: Mlp, head: GaussianHead) -> None:
+    def __init__(self, inputs: ObservationInput, memory: Memory, network: Mlp, head: ActionHead) -> None:
         super().__init__()
         self.inputs, self.memory, self.network, self.head = inputs, memory, network, head
 
-    def forward(self, obs: Observations, state: State = (), reset: Tensor | None = None) -> tuple[Gaussian, State]:
+    def forward(self, obs: Observations, state: State = (), reset: Tensor | None = None) -> tuple[Distribution, State]:
         """Distribution over actions `[T, B, A]` for a sequence of observations, and the state after it.
 
         Args:
@@ -94,10 +94,10 @@ class Actor(nn.Module):
         features, state = self.memory(self.inputs(obs), state, reset)
         return self.head(self.network(features)), state
 
-    def step(self, obs: Observations, state: State) -> tuple[Gaussian, State]:
+    def step(self, obs: Observations, state: State) -> tuple[Distribution, State]:
         """Distribution over actions `[B, A]` for one step of observations `[B, …]`, and the state after it."""
         distribution, state = self(_as_sequence(obs), state)
-        return Gaussian(*(x[0] for x in distribution)), state
+        return mapped(distribution, lambda x: x[0]), state
 
 
 @final

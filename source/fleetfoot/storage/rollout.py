@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from fleetfoot.core.vec_env import Observations, StepResult
-from fleetfoot.models.distributions import Gaussian
+from fleetfoot.models.distributions import Distribution, mapped
 from fleetfoot.models.memory import State
 
 __all__ = ["Batch", "RolloutBuffer", "in_sequences", "mini_batches"]
@@ -38,7 +38,7 @@ class Batch:
     """Group name to `[L, B, …]`."""
     actions: Tensor
     """`[L, B, A]`."""
-    distribution: Gaussian
+    distribution: Distribution
     """The policy that acted, `[L, B, A]`."""
     log_probs: Tensor
     """Of the actions under that policy, `[L, B]`."""
@@ -68,7 +68,7 @@ class Batch:
         return Batch(
             obs={group: pick(x) for group, x in self.obs.items()},
             actions=pick(self.actions),
-            distribution=type(self.distribution)(*map(pick, self.distribution)),
+            distribution=mapped(self.distribution, pick),
             log_probs=pick(self.log_probs),
             values=pick(self.values),
             advantages=pick(self.advantages),
@@ -101,7 +101,7 @@ class RolloutBuffer:
         sequence_length: int,
         obs_spec: Mapping[str, tuple[int, ...]],
         final_groups: tuple[str, ...],
-        distribution: Gaussian,
+        distribution: Distribution,
         actor_state: State,
         device: torch.device,
     ) -> None:
@@ -117,14 +117,14 @@ class RolloutBuffer:
         self.obs = {group: allocate(*shape) for group, shape in obs_spec.items()}
         self.final_obs = {group: allocate(*obs_spec[group]) for group in final_groups}
         self.actions = allocate(distribution.mode().shape[-1])
-        self.distribution = type(distribution)(*(allocate(*x.shape[1:]) for x in distribution))
+        self.distribution = mapped(distribution, lambda x: allocate(*x.shape[1:]))
         self.actor_state = tuple(allocate_state(x) for x in actor_state)
         self.rewards = allocate()
         self.terminated = allocate(dtype=torch.bool)
         self.truncated = allocate(dtype=torch.bool)
         self._step = 0
 
-    def add_decision(self, obs: Observations, state: State, actions: Tensor, distribution: Gaussian) -> None:
+    def add_decision(self, obs: Observations, state: State, actions: Tensor, distribution: Distribution) -> None:
         """Write what was seen, remembered before it, and decided at this step: `[N, …]`, and `[layers, N, H]` each."""
         assert self._step < self.num_steps, "the rollout is full: clear() it first"
         for group, rows in self.obs.items():
@@ -186,7 +186,7 @@ class RolloutBuffer:
         return Batch(
             obs={group: cut(x) for group, x in self.obs.items()},
             actions=cut(self.actions),
-            distribution=type(self.distribution)(*map(cut, self.distribution)),
+            distribution=mapped(self.distribution, cut),
             log_probs=cut(log_probs),
             values=cut(values),
             advantages=cut(advantages),

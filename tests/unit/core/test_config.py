@@ -28,7 +28,7 @@ from fleetfoot.core.config import (
     nearest,
 )
 from fleetfoot.errors import ConfigError
-from fleetfoot.models.config import ActorCfg, GaussianCfg, MlpCfg
+from fleetfoot.models.config import ActorCfg, BetaCfg, GaussianCfg, MlpCfg, SquashedGaussianCfg
 from fleetfoot.runners.config import OnPolicyRunnerCfg
 
 MODULES = (
@@ -115,7 +115,9 @@ def values(hint, limits=types.MappingProxyType({})) -> st.SearchStrategy:
     if origin is Annotated:
         drawn = values(arguments[0], limits_of(arguments[1:]))
         is_ordered = any(isinstance(meta, AfterValidator) for meta in arguments[1:])
-        return drawn.map(lambda bounds: tuple(sorted(bounds))) if is_ordered else drawn
+        if not is_ordered:
+            return drawn
+        return drawn.map(lambda bounds: tuple(sorted(bounds))).filter(lambda bounds: bounds[0] < bounds[1])
     if origin is Literal:
         return st.sampled_from(arguments)
     if origin in (types.UnionType, typing.Union):
@@ -235,6 +237,13 @@ def test_a_kind_switches_to_another_member_with_its_defaults():
     assert overridden("algorithm.schedule.kind=fixed").algorithm.schedule == FixedCfg()
 
 
+def test_the_distribution_of_actions_is_chosen_by_its_kind():
+    assert overridden("actor.distribution.kind=beta").actor.distribution == BetaCfg()
+    typed = {"actor.distribution.kind": "squashed_gaussian", "actor.distribution.action_range": "[-2, 2]"}
+    cfg = apply_overrides(AGENT, typed, where="agent")
+    assert cfg.actor.distribution == SquashedGaussianCfg(action_range=(-2.0, 2.0))
+
+
 def test_naming_the_kind_that_is_there_keeps_its_fields():
     cfg = WorldCfg(ground=WaveCfg(height=3.0))
     assert overridden("ground.kind=wave", cfg, "env").ground == WaveCfg(height=3.0)
@@ -284,6 +293,9 @@ LIKELY_MISTAKES = {
     "'elu', 'selu', 'relu', 'celu', 'leaky_relu', 'tanh', 'sigmoid', 'softplus', 'gelu', 'silu', 'mish' or 'identity'.",
     "algorithm.schedule.kind=adaptive": "agent.algorithm.schedule.kind: got 'adaptive'; "
     "expected one of 'fixed', 'adaptive_kl', 'linear'. Did you mean 'adaptive_kl'?",
+    "actor.distribution.kind=normal": "agent.actor.distribution.kind: got 'normal'; expected one of 'gaussian', "
+    "'state_dependent_gaussian', 'beta', 'squashed_gaussian'. Known: beta, gaussian, squashed_gaussian, "
+    "state_dependent_gaussian.",
     "seed.x=3": "agent.seed: got a path below it ('x'); expected no further path: it is a plain value.",
     "run_name=a/b": "agent.run_name: got \"a/b\"; expected text of the form '^[\\w.-]*$'.",
 }
@@ -380,6 +392,10 @@ def test_a_choice_that_is_off_is_not_guessed(typed, message):
         (
             {"actor.distribution.std_range": "[1.0, 0.1]"},
             "agent.actor.distribution.std_range: got [1.0, 0.1]; expected the lower bound first.",
+        ),
+        (
+            {"actor.distribution.kind": "beta", "actor.distribution.action_range": "[1, 1]"},
+            "agent.actor.distribution.action_range: got [1, 1]; expected two different bounds.",
         ),
     ],
 )

@@ -1,8 +1,19 @@
 import pytest
+import torch
 
+from fleetfoot.core.symmetry import MirrorImage, SignedPermutation
 from fleetfoot.errors import ConfigError
-from fleetfoot.models.build import build_actor, build_critic, check_groups
-from fleetfoot.models.config import ActorCfg, CriticCfg, MlpCfg
+from fleetfoot.models.build import build_actor, build_critic, check_action_range, check_groups
+from fleetfoot.models.config import (
+    ActorCfg,
+    BetaCfg,
+    CriticCfg,
+    GaussianCfg,
+    MlpCfg,
+    SquashedGaussianCfg,
+    StateDependentGaussianCfg,
+)
+from fleetfoot.models.distributions import BetaHead, GaussianHead, SquashedGaussianHead, StateDependentGaussianHead
 
 SPEC = {"policy": (4,), "critic": (6,), "camera": (3, 64, 64), "nothing": ()}
 SMALL = MlpCfg(hidden_dims=(8,))
@@ -13,6 +24,57 @@ def test_the_network_is_as_wide_as_its_groups_together():
     assert actor.network.layers[0].in_features == 10
     assert actor.network.layers[-1].out_features == 2
     assert build_critic(CriticCfg(network=SMALL), ("critic",), SPEC).network.layers[0].in_features == 6
+
+
+HEADS = {
+    GaussianCfg(init_std=0.5): (GaussianHead, 2),
+    StateDependentGaussianCfg(init_std=0.5): (StateDependentGaussianHead, 4),
+    BetaCfg(): (BetaHead, 4),
+    SquashedGaussianCfg(init_std=0.5): (SquashedGaussianHead, 2),
+}
+
+
+@pytest.mark.parametrize("cfg", HEADS, ids=lambda cfg: cfg.kind)
+def test_each_distribution_has_its_head_and_as_many_features(cfg, generator):
+    actor = build_actor(ActorCfg(network=SMALL, distribution=cfg), ("policy",), SPEC, 2)
+    head, width = HEADS[cfg]
+    assert isinstance(actor.head, head)
+    assert actor.network.last_layer.out_features == actor.head.in_dim == width
+    assert actor({"policy": torch.randn(3, 4, generator=generator)})[0].mean.shape == (3, 2)
+
+
+def test_the_head_says_how_the_last_layer_starts(generator):
+    cfg = ActorCfg(network=SMALL, distribution=StateDependentGaussianCfg(init_std=0.5))
+    distribution, _ = build_actor(cfg, ("policy",), SPEC, 2)({"policy": torch.randn(3, 4, generator=generator)})
+    assert torch.equal(distribution.std, torch.full((3, 2), 0.5))
+
+
+def mirror_image(*signs: float) -> MirrorImage:
+    return MirrorImage(name="left-right", observations={}, actions=SignedPermutation(tuple(range(len(signs))), signs))
+
+
+@pytest.mark.parametrize("kind", [BetaCfg, SquashedGaussianCfg])
+def test_a_range_that_its_mirror_image_does_not_keep_is_refused(kind):
+    with pytest.raises(ConfigError) as caught:
+        check_action_range(kind(action_range=(-1.0, 2.0)), [mirror_image(1.0, -1.0)])
+    assert str(caught.value) == (
+        "agent.actor.distribution.action_range: got [-1.0, 2.0]; expected a range symmetric about zero: the mirror "
+        "image 'left-right' turns the signs of actions. Use [-2.0, 2.0], or set agent.algorithm.symmetry to null."
+    )
+
+
+@pytest.mark.parametrize(
+    ("cfg", "image"),
+    [
+        (BetaCfg(action_range=(-1.0, 2.0)), mirror_image(1.0, 1.0)),
+        (BetaCfg(action_range=(-2.0, 2.0)), mirror_image(-1.0, 1.0)),
+        (SquashedGaussianCfg(action_range=(-0.5, 0.5)), mirror_image(-1.0, -1.0)),
+        (GaussianCfg(), mirror_image(-1.0, 1.0)),
+        (StateDependentGaussianCfg(), mirror_image(-1.0, 1.0)),
+    ],
+)
+def test_a_range_that_its_mirror_image_keeps_is_taken(cfg, image):
+    check_action_range(cfg, [image])
 
 
 @pytest.mark.parametrize("normalize", [True, False])

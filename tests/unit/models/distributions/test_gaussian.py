@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.distributions import Independent, Normal, kl_divergence
 
-from fleetfoot.models.config import GaussianCfg
-from fleetfoot.models.distributions import Gaussian, GaussianHead
+from fleetfoot.models.config import GaussianCfg, StateDependentGaussianCfg
+from fleetfoot.models.distributions import Gaussian, GaussianHead, StateDependentGaussianHead
 
 
 @pytest.fixture
@@ -117,3 +117,36 @@ def test_a_std_that_falls_below_zero_stays_positive():
 
 def test_a_std_that_is_not_learned_has_no_gradient():
     assert not GaussianHead(2, GaussianCfg(learn_std=False)).std_param.requires_grad
+
+
+def test_a_mirrored_mean_turns_and_a_std_only_moves():
+    gaussian = Gaussian(torch.tensor([1.0, -2.0]), torch.tensor([3.0, 4.0]))
+    mirrored = gaussian.mirrored(lambda x: -x.flip(-1), lambda x: x.flip(-1))
+    assert (mirrored.mean.tolist(), mirrored.std.tolist()) == ([2.0, -1.0], [4.0, 3.0])
+
+
+@pytest.mark.parametrize("std_type", ["scalar", "log"])
+def test_a_state_dependent_std_starts_as_configured_in_every_state(std_type, generator):
+    head = StateDependentGaussianHead(3, StateDependentGaussianCfg(init_std=0.3, std_type=std_type))
+    layer = torch.nn.Linear(5, head.in_dim)
+    mean_weights = layer.weight[:3].clone()
+    head.init_last_layer(layer)
+    gaussian = head(layer(torch.randn(4, 5, generator=generator)))
+    torch.testing.assert_close(gaussian.std, torch.full((4, 3), 0.3))
+    assert torch.equal(layer.weight[:3], mean_weights)
+
+
+def test_a_state_dependent_std_is_the_second_half_of_the_features():
+    features = torch.tensor([[1.0, -2.0, 0.5, 0.25]])
+    scalar = StateDependentGaussianHead(2, StateDependentGaussianCfg())(features)
+    assert (scalar.mean.tolist(), scalar.std.tolist()) == ([[1.0, -2.0]], [[0.5, 0.25]])
+    logarithm = StateDependentGaussianHead(2, StateDependentGaussianCfg(std_type="log"))(features)
+    torch.testing.assert_close(logarithm.std, torch.tensor([[math.exp(0.5), math.exp(0.25)]]))
+
+
+@pytest.mark.parametrize("std_type", ["scalar", "log"])
+@pytest.mark.parametrize(("raw", "expected"), [(0.01, 0.2), (0.5, 0.5), (9.0, 2.0)])
+def test_a_state_dependent_std_is_kept_within_its_bounds(std_type, raw, expected):
+    head = StateDependentGaussianHead(1, StateDependentGaussianCfg(std_type=std_type, std_range=(0.2, 2.0)))
+    features = torch.tensor([0.0, raw if std_type == "scalar" else math.log(raw)])
+    assert head(features).std.item() == pytest.approx(expected)
