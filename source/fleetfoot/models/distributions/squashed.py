@@ -76,9 +76,12 @@ class SquashedGaussian(NamedTuple):
         return (torch.where(t.abs() < 1 - _EDGE, within, beyond) - self.radius.log()).sum(-1)
 
     def entropy(self) -> Tensor:
-        """`sum_a log latent_std + (1 + log(2 pi)) / 2 + E[log(1 - tanh(u)^2)] + log radius`, `[…]`; by quadrature."""
+        """`sum_a log latent_std + (1 + log(2 pi)) / 2 + E[log(1 - tanh(u)^2)] + log radius`, `[…]`; by quadrature.
+
+        `log(1 - tanh(u)^2) = 2 (log 2 + u - log(1 + exp(2 u)))`, of which the quadrature is the last part.
+        """
         u, weights = self._nodes()
-        slope = (weights * _log_slope(u)).sum(-1)
+        slope = 2 * (math.log(2) + self.latent_mean - (weights * F.softplus(2 * u)).sum(-1))
         return self.latent.entropy() + (slope + self.radius.log()).sum(-1)
 
     def kl(self, new: SquashedGaussian) -> Tensor:
