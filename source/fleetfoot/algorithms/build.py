@@ -16,7 +16,7 @@ from fleetfoot.core.symmetry import MirrorImage, SymmetricEnv, check_mirror_imag
 from fleetfoot.core.vec_env import VecEnv
 from fleetfoot.errors import ConfigError
 from fleetfoot.models.actor_critic import Actor
-from fleetfoot.models.build import ObservationSpec, build_actor, build_critic, check_groups
+from fleetfoot.models.build import ObservationSpec, build_actor, build_critic, check_action_range, check_groups
 from fleetfoot.runners.config import OnPolicyRunnerCfg
 from fleetfoot.storage.rollout import RolloutBuffer
 
@@ -133,4 +133,6 @@ def _mirror_images(env: VecEnv, cfg: OnPolicyRunnerCfg) -> tuple[MirrorImage, ..
         known = f"mirror images of this environment, which has {', '.join(images) or 'none'}"
         raise ConfigError(where, got=", ".join(wanted) or "symmetry asked for", expected=known, fix=fix)
     check_mirror_images(images.values(), env.observation_spec, env.action_spec.size)
-    return tuple(images[name] for name in wanted)
+    chosen = tuple(images[name] for name in wanted)
+    check_action_range(cfg.actor.distribution, chosen)
+    return chosen
