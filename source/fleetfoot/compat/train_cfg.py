@@ -1,0 +1,150 @@
+"""A `train_cfg` of rsl_rl 5.x, or an agent config of Isaac Lab, as one of ours.
+
+Here, in `networks` and in `algorithms`, each function is the table for one dict of theirs: which keys mean the same,
+which are called otherwise, which follow from several, and which cannot be had. A key that is in none of them is an
+error. What was written for rsl_rl 3.x or 4.x goes through `migration.migrate_train_cfg` first.
+
+No torch here.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from fleetfoot.compat.algorithms import translate_ppo
+from fleetfoot.compat.migration import current_logger, migrate_isaaclab_cfg
+from fleetfoot.compat.networks import translate_actor, translate_critic
+from fleetfoot.compat.section import REQUIRED, Section
+from fleetfoot.errors import ConfigError
+from fleetfoot.runners.config import ObsGroupsCfg, OnPolicyRunnerCfg
+
+__all__ = ["IsaacLabCfg", "ObservationSpec", "translate_train_cfg"]
+
+ObservationSpec = Mapping[str, tuple[int, ...]]
+"""Group name to the shape of one environment's observation."""
+
+_OF_THE_SCRIPT = (
+    "device",
+    "clip_actions",
+    "init_at_random_ep_len",
+    "resume",
+    "load_run",
+    "load_checkpoint",
+    "multi_gpu",
+    "neptune_project",
+    "store_code_state",
+    "upload_model",
+    "wandb_tags",
+)
+"""Keys that Isaac Lab, mjlab or the runner itself puts there, for the script or the environment's wrapper to read."""
+
+
+@runtime_checkable
+class IsaacLabCfg(Protocol):
+    """An agent config of Isaac Lab: `RslRlOnPolicyRunnerCfg` and its like."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields; `{}` for what is not set."""
+        ...
+
+
+def translate_train_cfg(
+    train_cfg: Mapping[str, Any] | IsaacLabCfg,
+    *,
+    observation_spec: ObservationSpec | None = None,
+    same_numbers: bool = True,
+    report: Callable[[str], None] | None = None,
+) -> OnPolicyRunnerCfg:
+    """Our config of the run that rsl_rl would make of theirs.
+
+    Args:
+        train_cfg: What rsl_rl's runner takes, or the object that Isaac Lab makes it of.
+        observation_spec: What the environment observes; needed where the config leaves it to the environment: a set of
+            observations that is not named, a layer as wide as its input.
+        same_numbers: Do what rsl_rl does also where fleetfoot knows better: what a truncated episode would have been
+            worth is the value before its last step, and every epoch goes through the samples in the same order.
+        report: Takes what a person should know, a sentence at a time; by default a warning.
+
+    Raises:
+        ConfigError: A key is unknown, or its value cannot be had here.
+    """
+    data = migrate_isaaclab_cfg(train_cfg.to_dict()) if isinstance(train_cfg, IsaacLabCfg) else train_cfg
+    section = Section(data, "train_cfg")
+    cfg = _runner(section, observation_spec, same_numbers)
+    section.finish()
+    for note in section.notes:
+        if report is None:
+            warnings.warn(note, stacklevel=2)
+        else:
+            report(note)
+    return cfg
+
+
+def _runner(section: Section, spec: ObservationSpec | None, same_numbers: bool) -> OnPolicyRunnerCfg:
+    section.class_name("OnPolicyRunner", default="OnPolicyRunner")
+    for old in ("policy", "empirical_normalization"):
+        if section.take(old, {}) not in ({}, None):
+            fix = "Bring the config to the form of 5.x: migrate_train_cfg(train_cfg, version)."
+            raise ConfigError(f"{section.where}.{old}", got="a setting of rsl_rl 3.x", expected="none", fix=fix)
+    section.leave(_OF_THE_SCRIPT)
+    section.without_effect("check_for_nan", True, "what is not finite is always looked for")
+    section.without_effect("torch_compile_mode", None, "networks are not compiled")
+    groups = _obs_groups(section, spec)
+    return section.build(
+        OnPolicyRunnerCfg,
+        same={
+            "experiment_name": "rsl_rl",
+            "run_name": "",
+            "seed": 42,
+            "max_iterations": 1500,
+            "num_steps_per_env": REQUIRED,
+            "save_interval": REQUIRED,
+        },
+        obs_groups=groups,
+        algorithm=translate_ppo(section.part("algorithm"), same_numbers),
+        actor=translate_actor(section.part("actor"), _size(groups.actor, spec)),
+        critic=translate_critic(section.part("critic"), _size(groups.critic, spec)),
+        **_logger(section),
+    )
+
+
+def _logger(section: Section) -> dict[str, Any]:
+    """Where metrics go; the word `wandb` and its project beside it say the same as the dict."""
+    name, project = "tensorboard", section.take("wandb_project", None)
+    logger = current_logger(section.take("logger", name), {"wandb_project": project})
+    if logger != "tensorboard":
+        part = section.part("logger", logger)
+        name = part.class_name("tensorboard", "WandbLogWriter")
+        project = part.take("project_name", None if name == "tensorboard" else REQUIRED)
+    fields = {"logger": "wandb" if name == "WandbLogWriter" else "tensorboard", "wandb_project": project}
+    return {field: value for field, value in fields.items() if value is not None}
+
+
+def _obs_groups(section: Section, spec: ObservationSpec | None) -> ObsGroupsCfg:
+    part = section.part("obs_groups", section.take("obs_groups", {}))
+    return part.build(ObsGroupsCfg, same={}, actor=_obs_set(part, "actor", spec), critic=_obs_set(part, "critic", spec))
+
+
+def _obs_set(part: Section, name: str, spec: ObservationSpec | None) -> Sequence[str]:
+    """The groups of a set; where none are named, the group of the same name, else `policy`, as rsl_rl takes them."""
+    if part.has(name):
+        return part.take(name)
+    where = f"{part.where}.{name}"
+    if spec is None:
+        fix = "Name them, or say what the environment observes: observation_spec=env.observation_spec."
+        raise ConfigError(where, got="nothing", expected="the observation groups of this set", fix=fix)
+    found = [group for group in (name, "policy") if group in spec]
+    if not found:
+        have = f"observation groups of the environment: {', '.join(spec)}"
+        raise ConfigError(where, got="nothing", expected=have, fix="Name them.")
+    part.notes.append(f"{where} is not set: it is taken to be [{found[0]!r}], as rsl_rl does.")
+    return found[:1]
+
+
+def _size(groups: Sequence[str], spec: ObservationSpec | None) -> int | None:
+    """How many numbers the groups are together, if it is known."""
+    if spec is None or any(len(spec.get(group, ())) != 1 for group in groups):
+        return None
+    return sum(spec[group][0] for group in groups)

@@ -1,0 +1,330 @@
+import copy
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from fleetfoot.algorithms.config import AdaptiveKlCfg, FixedCfg, PpoCfg, SymmetryCfg
+from fleetfoot.compat.train_cfg import translate_train_cfg
+from fleetfoot.errors import ConfigError
+from fleetfoot.models.config import ActorCfg, CriticCfg, GaussianCfg, MlpCfg
+from fleetfoot.runners.config import ObsGroupsCfg, OnPolicyRunnerCfg
+
+DATA = Path(__file__).parents[2] / "data" / "isaaclab_rsl_rl_configs.json"
+ISAACLAB = json.loads(DATA.read_text(encoding="utf-8"))["configs"]
+SPEC = {"policy": (12,), "critic": (15,), "image": (3, 8, 8)}
+
+
+@pytest.fixture
+def theirs():
+    """The smallest config that rsl_rl takes."""
+    return {
+        "num_steps_per_env": 24,
+        "save_interval": 50,
+        "obs_groups": {"actor": ["policy"], "critic": ["policy", "critic"]},
+        "algorithm": {"class_name": "PPO"},
+        "actor": {"class_name": "MLPModel", "distribution_cfg": {"class_name": "GaussianDistribution"}},
+        "critic": {"class_name": "MLPModel"},
+    }
+
+
+class OfIsaacLab:
+    def __init__(self, data):
+        self._data = data
+
+    def to_dict(self):
+        return copy.deepcopy(self._data)
+
+
+def put(cfg, path, value):
+    *parents, key = path.split(".")
+    for parent in parents:
+        cfg = cfg.setdefault(parent, {})
+    cfg[key] = value
+
+
+def get(cfg, path):
+    for name in path.split("."):
+        cfg = getattr(cfg, name)
+    return cfg
+
+
+def test_what_is_not_set_is_what_rsl_rl_has_by_default(theirs):
+    network = MlpCfg(hidden_dims=(256, 256, 256), activation="elu")
+    noise = GaussianCfg(init_std=1.0, std_type="scalar", std_range=(1e-6, 1e6), learn_std=True)
+    assert translate_train_cfg(theirs) == OnPolicyRunnerCfg(
+        experiment_name="rsl_rl",
+        num_steps_per_env=24,
+        save_interval=50,
+        obs_groups=ObsGroupsCfg(actor=("policy",), critic=("policy", "critic")),
+        algorithm=PpoCfg(
+            num_learning_epochs=5,
+            num_mini_batches=4,
+            shuffle="once",
+            drop_remainder=True,
+            learning_rate=1e-3,
+            schedule=AdaptiveKlCfg(desired_kl=0.01, factor=1.5, min_learning_rate=1e-5, max_learning_rate=1e-2),
+            gamma=0.99,
+            lam=0.95,
+            time_limit_bootstrap="previous_value",
+            clip_param=0.2,
+            use_clipped_value_loss=True,
+            value_loss_coef=1.0,
+            entropy_coef=0.01,
+            max_grad_norm=1.0,
+            normalize_advantage_per_mini_batch=False,
+        ),
+        actor=ActorCfg(network=network, distribution=noise, obs_normalization=False),
+        critic=CriticCfg(network=network, obs_normalization=False),
+    )
+
+
+def test_what_fleetfoot_knows_better_is_left_to_it_on_request(theirs):
+    ours = translate_train_cfg(theirs, same_numbers=False).algorithm
+    assert (ours.time_limit_bootstrap, ours.shuffle, ours.drop_remainder) == ("final_observation", "every_epoch", True)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "field"),
+    [
+        ("num_steps_per_env", 7, "num_steps_per_env"),
+        ("save_interval", 9, "save_interval"),
+        ("max_iterations", 11, "max_iterations"),
+        ("seed", 3, "seed"),
+        ("experiment_name", "walk", "experiment_name"),
+        ("run_name", "first", "run_name"),
+        ("algorithm.num_learning_epochs", 2, "algorithm.num_learning_epochs"),
+        ("algorithm.num_mini_batches", 3, "algorithm.num_mini_batches"),
+        ("algorithm.clip_param", 0.3, "algorithm.clip_param"),
+        ("algorithm.gamma", 0.9, "algorithm.gamma"),
+        ("algorithm.lam", 0.8, "algorithm.lam"),
+        ("algorithm.value_loss_coef", 0.5, "algorithm.value_loss_coef"),
+        ("algorithm.entropy_coef", 0.0, "algorithm.entropy_coef"),
+        ("algorithm.learning_rate", 3e-4, "algorithm.learning_rate"),
+        ("algorithm.max_grad_norm", 0.7, "algorithm.max_grad_norm"),
+        ("algorithm.use_clipped_value_loss", False, "algorithm.use_clipped_value_loss"),
+        ("algorithm.desired_kl", 0.02, "algorithm.schedule.desired_kl"),
+        ("algorithm.normalize_advantage_per_mini_batch", True, "algorithm.normalize_advantage_per_mini_batch"),
+        ("actor.hidden_dims", (32, 16), "actor.network.hidden_dims"),
+        ("actor.obs_normalization", True, "actor.obs_normalization"),
+        ("actor.distribution_cfg.init_std", 0.4, "actor.distribution.init_std"),
+        ("actor.distribution_cfg.std_type", "log", "actor.distribution.std_type"),
+        ("actor.distribution_cfg.std_range", (0.1, 2.0), "actor.distribution.std_range"),
+        ("actor.distribution_cfg.learn_std", False, "actor.distribution.learn_std"),
+        ("critic.hidden_dims", (8,), "critic.network.hidden_dims"),
+        ("critic.obs_normalization", True, "critic.obs_normalization"),
+    ],
+)
+def test_a_key_says_the_same_as_a_field(theirs, path, value, field):
+    before = translate_train_cfg(theirs)
+    put(theirs, path, value)
+    after = translate_train_cfg(theirs)
+    assert get(after, field) == value
+    assert get(before, field) != value
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        ("elu", "elu"),
+        ("selu", "selu"),
+        ("relu", "relu"),
+        ("crelu", "celu"),
+        ("lrelu", "leaky_relu"),
+        ("tanh", "tanh"),
+        ("sigmoid", "sigmoid"),
+        ("softplus", "softplus"),
+        ("gelu", "gelu"),
+        ("swish", "silu"),
+        ("mish", "mish"),
+        ("identity", "identity"),
+        ("ELU", "elu"),
+    ],
+)
+def test_activations_have_other_names(theirs, name, ours):
+    theirs["actor"]["activation"] = name
+    assert translate_train_cfg(theirs).actor.network.activation == ours
+
+
+@pytest.mark.parametrize(("schedule", "desired_kl"), [("fixed", 0.01), ("anything", 0.01), ("adaptive", None)])
+def test_without_a_divergence_to_aim_at_the_rate_is_fixed(theirs, schedule, desired_kl):
+    theirs["algorithm"] |= {"schedule": schedule, "desired_kl": desired_kl}
+    assert translate_train_cfg(theirs).algorithm.schedule == FixedCfg()
+
+
+def test_the_lower_bound_of_a_standard_deviation_is_raised_as_there(theirs):
+    theirs["actor"]["distribution_cfg"]["std_range"] = [0.0, 2.0]
+    assert translate_train_cfg(theirs).actor.distribution.std_range == (1e-6, 2.0)
+
+
+def test_a_width_of_minus_one_is_that_of_the_input(theirs):
+    theirs["actor"]["hidden_dims"] = [-1, 8]
+    theirs["critic"]["hidden_dims"] = [4, -1]
+    ours = translate_train_cfg(theirs, observation_spec=SPEC)
+    assert ours.actor.network.hidden_dims == (12, 8)
+    assert ours.critic.network.hidden_dims == (4, 27)
+    with pytest.raises(ConfigError, match=r"train_cfg\.actor\.hidden_dims: got -1.*observation_spec"):
+        translate_train_cfg(theirs)
+
+
+@pytest.mark.parametrize(
+    ("spec", "actor", "critic"),
+    [
+        ({"policy": (3,)}, ("policy",), ("policy",)),
+        ({"policy": (3,), "critic": (4,)}, ("policy",), ("critic",)),
+        ({"actor": (3,), "policy": (4,)}, ("actor",), ("policy",)),
+    ],
+)
+def test_sets_that_are_not_named_are_filled_as_there_with_a_note(theirs, spec, actor, critic):
+    theirs["obs_groups"] = {}
+    notes = []
+    ours = translate_train_cfg(theirs, observation_spec=spec, report=notes.append)
+    assert ours.obs_groups == ObsGroupsCfg(actor=actor, critic=critic)
+    assert notes == [
+        f"train_cfg.obs_groups.{name} is not set: it is taken to be {list(groups)}, as rsl_rl does."
+        for name, groups in (("actor", actor), ("critic", critic))
+    ]
+
+
+def test_sets_that_are_not_named_need_an_environment_that_has_them(theirs):
+    del theirs["obs_groups"]["critic"]
+    with pytest.raises(ConfigError, match=r"train_cfg\.obs_groups\.critic: got nothing.*observation_spec"):
+        translate_train_cfg(theirs)
+    with pytest.raises(ConfigError, match=r"observation groups of the environment: image"):
+        translate_train_cfg(theirs, observation_spec={"image": (3, 8, 8)})
+
+
+@pytest.mark.parametrize(
+    ("said", "logger", "project"),
+    [
+        ({}, "tensorboard", "fleetfoot"),
+        ({"logger": "tensorboard", "wandb_project": "lab"}, "tensorboard", "lab"),
+        ({"logger": {"class_name": "tensorboard"}}, "tensorboard", "fleetfoot"),
+        ({"logger": {"class_name": "WandbLogWriter", "project_name": "walk"}}, "wandb", "walk"),
+        ({"logger": {"class_name": "rsl_rl.utils:WandbLogWriter", "project_name": "walk"}}, "wandb", "walk"),
+        ({"logger": "wandb", "wandb_project": "walk"}, "wandb", "walk"),
+        ({"logger": "wandb"}, "wandb", "fleetfoot"),
+    ],
+)
+def test_loggers(theirs, said, logger, project):
+    ours = translate_train_cfg(theirs | said)
+    assert (ours.logger, ours.wandb_project) == (logger, project)
+
+
+def test_keys_for_the_script_are_left_to_it(theirs):
+    script = {"device": "cuda:0", "clip_actions": 1.0, "resume": True, "load_run": ".*", "class_name": "OnPolicyRunner"}
+    unset = {"policy": {}, "empirical_normalization": {}, "multi_gpu": None}
+    assert translate_train_cfg(theirs | script | unset) == translate_train_cfg(theirs)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("check_for_nan", False),
+        ("torch_compile_mode", "default"),
+        ("algorithm.use_mixed_precision", True),
+        ("algorithm.symmetry_cfg", {"data_augmentation_func": "m:f"}),
+    ],
+)
+def test_what_has_no_effect_is_said(theirs, path, value):
+    before = translate_train_cfg(theirs)
+    put(theirs, path, value)
+    with pytest.warns(UserWarning, match=rf"train_cfg\.{path} has no effect: ") as caught:
+        after = translate_train_cfg(theirs)
+    assert after == before
+    assert caught[0].filename == __file__
+
+
+def test_mirror_images_are_those_of_the_environment(theirs):
+    theirs["algorithm"]["symmetry_cfg"] = {"data_augmentation_func": "module:f", "use_data_augmentation": True}
+    notes = []
+    assert translate_train_cfg(theirs, report=notes.append).algorithm.symmetry == SymmetryCfg()
+    assert len(notes) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("class_name", "MyRunner", r"train_cfg\.class_name: got 'MyRunner'; expected OnPolicyRunner"),
+        (
+            "policy",
+            {"class_name": "ActorCritic"},
+            r"train_cfg\.policy: got a setting of rsl_rl 3\.x.*migrate_train_cfg",
+        ),
+        ("empirical_normalization", False, r"train_cfg\.empirical_normalization: got a setting of rsl_rl 3\.x"),
+        ("num_step_per_env", 3, r"train_cfg\.num_step_per_env: got an unknown key.*'num_steps_per_env'"),
+        ("save_interval", 0, r"train_cfg\.save_interval: got 0; expected greater than or equal to 1"),
+        ("logger", "neptune", r"train_cfg\.logger\.class_name: got 'NeptuneLogWriter'; expected tensorboard or Wandb"),
+        ("logger", "mlflow", r"train_cfg\.logger: got 'mlflow'; expected a dict"),
+        ("obs_groups.policy", ["policy"], r"train_cfg\.obs_groups\.policy: got an unknown key.*actor, critic"),
+        ("obs_groups.actor", [], r"train_cfg\.obs_groups\.actor: got \[\]"),
+        (
+            "algorithm.class_name",
+            "my.module:Ppo",
+            r"train_cfg\.algorithm\.class_name: got 'my\.module:Ppo'; expected PPO",
+        ),
+        ("algorithm.learning_rat", 1.0, r"train_cfg\.algorithm\.learning_rat: got an unknown key.*'learning_rate'"),
+        ("algorithm.learning_rate", -1.0, r"train_cfg\.algorithm\.learning_rate: got -1\.0; expected greater than 0"),
+        ("algorithm.desired_kl", 0.0, r"train_cfg\.algorithm\.desired_kl: got 0\.0; expected greater than 0"),
+        ("algorithm.optimizer", "sgd", r"train_cfg\.algorithm\.optimizer: got 'sgd'; expected one of 'adam'"),
+        ("algorithm.rnd_cfg", {"weight": 1.0}, r"train_cfg\.algorithm\.rnd_cfg"),
+        ("algorithm.share_cnn_encoders", True, r"train_cfg\.algorithm\.share_cnn_encoders: got True; expected False"),
+        ("algorithm.symmetry_cfg.use_mirror_loss", True, r"train_cfg\.algorithm\.symmetry_cfg\.use_mirror_loss"),
+        ("algorithm.symmetry_cfg.use_augmentation", True, r"use_augmentation: got an unknown key.*'use_data_augment"),
+        ("actor.hidden_dims", [], r"train_cfg\.actor\.hidden_dims: got \[\]"),
+        ("actor.hidden_dims", [4, 0], r"train_cfg\.actor\.hidden_dims\[1\]: got 0"),
+        ("actor.activation", "silu", r"train_cfg\.actor\.activation: got 'silu'; expected one of .*'swish'"),
+        ("actor.distribution_cfg", None, r"train_cfg\.actor\.distribution_cfg: got none.*a policy that explores"),
+        ("actor.distribution_cfg.init_std", 0.0, r"train_cfg\.actor\.distribution_cfg\.init_std: got 0\.0"),
+        ("actor.distribution_cfg.std_range", 3.0, r"train_cfg\.actor\.distribution_cfg\.std_range: got 3\.0"),
+        ("actor.stochastic", True, r"train_cfg\.actor\.stochastic: got an unknown key"),
+        ("critic.distribution_cfg", {"class_name": "GaussianDistribution"}, r"train_cfg\.critic\.distribution_cfg"),
+        ("critic.obs_normalisation", True, r"train_cfg\.critic\.obs_normalisation.*'obs_normalization'"),
+    ],
+)
+def test_what_cannot_be_had_is_named(theirs, path, value, message):
+    put(theirs, path, value)
+    with pytest.raises(ConfigError, match=message):
+        translate_train_cfg(theirs, report=lambda note: None)
+
+
+@pytest.mark.parametrize("key", ["num_steps_per_env", "save_interval", "algorithm", "actor", "critic"])
+def test_what_has_no_default_is_missed(theirs, key):
+    del theirs[key]
+    with pytest.raises(ConfigError, match=rf"train_cfg\.{key}: got nothing"):
+        translate_train_cfg(theirs)
+
+
+def test_what_is_translated_is_not_changed(theirs):
+    before = copy.deepcopy(theirs)
+    translate_train_cfg(theirs)
+    assert theirs == before
+
+
+def test_every_config_of_isaac_lab_is_translated_or_refused_for_a_reason():
+    refused = Counter()
+    for entry in ISAACLAB:
+        cfg = entry["config"]
+        try:
+            ours = translate_train_cfg(OfIsaacLab(cfg), observation_spec=SPEC, report=lambda note: None)
+        except ConfigError as error:
+            refused[f"{error.where}: {str(error.got).split(':')[-1]}"] += 1
+            continue
+        assert ours.algorithm.learning_rate == cfg["algorithm"]["learning_rate"]
+        assert ours.algorithm.entropy_coef == cfg["algorithm"]["entropy_coef"]
+        assert isinstance(ours.algorithm.schedule, AdaptiveKlCfg) == (cfg["algorithm"]["schedule"] == "adaptive")
+        assert ours.experiment_name == cfg["experiment_name"]
+        assert ours.max_iterations == cfg["max_iterations"]
+        for model, network in ((cfg["actor"], ours.actor), (cfg["critic"], ours.critic)):
+            assert list(network.network.hidden_dims) == model.get("hidden_dims", [256, 128, 64])
+            assert network.obs_normalization == model.get("obs_normalization", False)
+    assert refused == {
+        "train_cfg.actor.class_name: 'CNNModel'": 5,
+        "train_cfg.actor.class_name: 'RNNModel'": 4,
+        "train_cfg.actor.class_name: SpatialSoftmaxCNNModel'": 2,
+        "train_cfg.class_name: 'DistillationRunner'": 2,
+        "train_cfg.actor.distribution_cfg.class_name: 'HeteroscedasticGaussianDistribution'": 1,
+        "train_cfg.algorithm.class_name: SharedEncoderPPO'": 1,
+        "train_cfg.algorithm.class_name: TaskBalancedPPO'": 1,
+    }
