@@ -12,7 +12,7 @@ from fleetfoot.models.distributions import GaussianHead
 from fleetfoot.models.memory import Memory, NoMemory
 from fleetfoot.models.mlp import Mlp
 
-__all__ = ["ObservationSpec", "build_actor", "build_critic", "check_groups"]
+__all__ = ["ObservationSpec", "build_actor", "build_critic", "build_inputs", "check_groups"]
 
 ObservationSpec = Mapping[str, tuple[int, ...]]
 """Group name to the shape of one environment's observation."""
@@ -24,7 +24,7 @@ def build_actor(cfg: ActorCfg, groups: Sequence[str], spec: ObservationSpec, num
     Raises:
         ConfigError: A group does not exist or has a shape that the network cannot read.
     """
-    inputs = _build_inputs(groups, spec, cfg.obs_normalization, "agent.obs_groups.actor")
+    inputs = build_inputs(groups, spec, cfg.obs_normalization, "agent.obs_groups.actor")
     head = _build_head(cfg.distribution, num_actions)
     memory = _build_memory(inputs.size)
     return Actor(inputs, memory, Mlp(memory.out_dim, head.in_dim, cfg.network), head)
@@ -36,7 +36,7 @@ def build_critic(cfg: CriticCfg, groups: Sequence[str], spec: ObservationSpec) -
     Raises:
         ConfigError: A group does not exist or has a shape that the network cannot read.
     """
-    inputs = _build_inputs(groups, spec, cfg.obs_normalization, "agent.obs_groups.critic")
+    inputs = build_inputs(groups, spec, cfg.obs_normalization, "agent.obs_groups.critic")
     memory = _build_memory(inputs.size)
     return Critic(inputs, memory, Mlp(memory.out_dim, 1, cfg.network))
 
@@ -56,7 +56,12 @@ def check_groups(groups: Sequence[str], spec: ObservationSpec, where: str) -> No
             raise ConfigError(where, got=shape, expected="flat groups, of shape [O]")
 
 
-def _build_inputs(groups: Sequence[str], spec: ObservationSpec, normalize: bool, where: str) -> ObservationInput:
+def build_inputs(groups: Sequence[str], spec: ObservationSpec, normalize: bool, where: str) -> ObservationInput:
+    """What a network sees of these observation groups.
+
+    Raises:
+        ConfigError: A group does not exist or has a shape that the network cannot read.
+    """
     check_groups(groups, spec, where)
     return ObservationInput(groups, sum(spec[group][0] for group in groups), normalize=normalize)
 
