@@ -19,7 +19,7 @@ BLOCKING = frozenset({"print", "item", "cpu", "tolist", "nonzero", "numpy", "syn
 # "module.function" that may read back, with the reason.
 READS_BACK: dict[str, str] = {
     "ppo.Ppo.load_state_dict": "once, when a run is resumed",
-    "symmetry.MirrorAugmentation.load_state_dict": "once, when a run is resumed",
+    "symmetry.Symmetry.load_state_dict": "once, when a run is resumed",
 }
 
 type_of_function = (ast.FunctionDef, ast.AsyncFunctionDef)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import assert_never
 
 import torch
 
 from fleetfoot.algorithms.algorithm import Algorithm
-from fleetfoot.algorithms.config import PpoCfg
-from fleetfoot.algorithms.extension import NO_EXTENSIONS, Extensions
+from fleetfoot.algorithms.config import PpoCfg, RndCfg
+from fleetfoot.algorithms.extension import BatchTransform, Extensions, ExtraLoss, RewardBonus
 from fleetfoot.algorithms.ppo import Ppo
-from fleetfoot.algorithms.symmetry import MirrorAugmentation
+from fleetfoot.algorithms.rnd import Rnd, RndNetworks
+from fleetfoot.algorithms.symmetry import Symmetry
 from fleetfoot.core.seeding import derive_seed, make_generator
 from fleetfoot.core.symmetry import MirrorImage, SymmetricEnv, check_mirror_images
 from fleetfoot.core.vec_env import VecEnv
 from fleetfoot.errors import ConfigError
-from fleetfoot.models.actor_critic import Actor
-from fleetfoot.models.build import ObservationSpec, build_actor, build_critic, check_action_range, check_groups
+from fleetfoot.models.actor_critic import Actor, Critic
+from fleetfoot.models.build import build_actor, build_critic, build_inputs, check_action_range, check_groups
 from fleetfoot.runners.config import OnPolicyRunnerCfg
 from fleetfoot.storage.rollout import RolloutBuffer
 
@@ -45,6 +48,8 @@ def check_config(env: VecEnv, cfg: OnPolicyRunnerCfg) -> None:
     """
     check_groups(cfg.obs_groups.actor, env.observation_spec, "agent.obs_groups.actor")
     check_groups(cfg.obs_groups.critic, env.observation_spec, "agent.obs_groups.critic")
+    if cfg.algorithm.rnd is not None:
+        check_groups(cfg.obs_groups.rnd_state, env.observation_spec, "agent.obs_groups.rnd_state")
     _mirror_images(env, cfg)
     _check_sequences(env, cfg)
 
@@ -81,19 +86,27 @@ def _divisors(number: int, largest: int) -> list[int]:
 
 def _build_ppo(env: VecEnv, cfg: OnPolicyRunnerCfg, device: torch.device) -> Ppo:
     spec, groups, num_actions = env.observation_spec, cfg.obs_groups, env.action_spec.size
-    with torch.random.fork_rng(devices=[]):  # torch initialises layers from its global generator: borrow it
-        torch.manual_seed(derive_seed(cfg.seed, "networks"))
+    with _torch_seeded(derive_seed(cfg.seed, "networks")):
         actor = build_actor(cfg.actor, groups.actor, spec, num_actions).to(device)
         critic = build_critic(cfg.critic, groups.critic, spec).to(device)
-    used = {group: spec[group] for group in (*groups.actor, *groups.critic)}
-    buffer = _build_buffer(env, cfg, used, actor, device)
-    return Ppo(actor, critic, buffer, cfg.algorithm, cfg.seed, _build_extensions(env, cfg, tuple(used), device))
+    buffer = _build_buffer(env, cfg, actor, device)
+    return Ppo(actor, critic, buffer, cfg.algorithm, cfg.seed, _build_extensions(env, cfg, actor, critic, buffer))
 
 
-def _build_buffer(
-    env: VecEnv, cfg: OnPolicyRunnerCfg, groups: ObservationSpec, actor: Actor, device: torch.device
-) -> RolloutBuffer:
-    one = {group: torch.zeros(1, *shape, device=device) for group, shape in groups.items()}
+@contextmanager
+def _torch_seeded(seed: int) -> Iterator[None]:
+    """Torch initialises layers from its global generator: borrow it."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def _build_buffer(env: VecEnv, cfg: OnPolicyRunnerCfg, actor: Actor, device: torch.device) -> RolloutBuffer:
+    groups, rnd, spec = cfg.obs_groups, cfg.algorithm.rnd, env.observation_spec
+    new = groups.rnd_state if rnd else ()
+    final = new if rnd and rnd.episode_end == "final_observation" else ()
+    kept = {group: spec[group] for group in (*groups.actor, *groups.critic, *new)}
+    one = {group: torch.zeros(1, *shape, device=device) for group, shape in kept.items()}
     state = actor.memory.initial_state(1, device)
     with torch.no_grad():
         distribution, _ = actor.step(one, state)
@@ -101,19 +114,38 @@ def _build_buffer(
         cfg.num_steps_per_env,
         env.num_envs,
         _sequence_length(cfg),
-        groups,
-        cfg.obs_groups.critic,
+        kept,
+        tuple(dict.fromkeys((*groups.critic, *final))),
         distribution,
         state,
         device,
     )
 
 
-def _build_extensions(env: VecEnv, cfg: OnPolicyRunnerCfg, groups: tuple[str, ...], device: torch.device) -> Extensions:
-    images = _mirror_images(env, cfg)
-    if not images:
-        return NO_EXTENSIONS
-    return Extensions(transforms=(MirrorAugmentation(images, groups, make_generator(cfg.seed, "mirroring", device)),))
+def _build_extensions(
+    env: VecEnv, cfg: OnPolicyRunnerCfg, actor: Actor, critic: Critic, buffer: RolloutBuffer
+) -> Extensions:
+    bonuses: list[RewardBonus] = []
+    transforms: list[BatchTransform] = []
+    losses: list[ExtraLoss] = []
+    if (rnd := cfg.algorithm.rnd) is not None:
+        curiosity = _build_rnd(env, cfg, rnd, buffer.rewards.device)
+        bonuses.append(curiosity)
+        losses.append(curiosity)
+    if (symmetry := cfg.algorithm.symmetry) is not None:
+        images, generator = _mirror_images(env, cfg), make_generator(cfg.seed, "mirroring", buffer.rewards.device)
+        mirror = Symmetry(symmetry, images, tuple(buffer.obs), actor, critic, buffer.num_envs, generator)
+        transforms.append(mirror)
+        losses += [mirror] if symmetry.mirror_loss_coef else []
+    return Extensions(bonuses=tuple(bonuses), transforms=tuple(transforms), losses=tuple(losses))
+
+
+def _build_rnd(env: VecEnv, cfg: OnPolicyRunnerCfg, rnd: RndCfg, device: torch.device) -> Rnd:
+    groups, spec = cfg.obs_groups.rnd_state, env.observation_spec
+    inputs = build_inputs(groups, spec, rnd.state_normalization, "agent.obs_groups.rnd_state")
+    with _torch_seeded(derive_seed(cfg.seed, "rnd")):
+        networks = RndNetworks(rnd, inputs).to(device)
+    return Rnd(rnd, networks, env.step_dt, env.num_envs)
 
 
 def _mirror_images(env: VecEnv, cfg: OnPolicyRunnerCfg) -> tuple[MirrorImage, ...]:
@@ -128,11 +160,15 @@ def _mirror_images(env: VecEnv, cfg: OnPolicyRunnerCfg) -> tuple[MirrorImage, ..
         return ()
     images = {image.name: image for image in env.mirror_images} if isinstance(env, SymmetricEnv) else {}
     wanted = tuple(images) if symmetry.images is None else symmetry.images
+    where, fix = "agent.algorithm.symmetry", "Set it to null to learn without."
     if not wanted or any(name not in images for name in wanted):
-        where, fix = "agent.algorithm.symmetry", "Set it to null to learn without."
         known = f"mirror images of this environment, which has {', '.join(images) or 'none'}"
         raise ConfigError(where, got=", ".join(wanted) or "symmetry asked for", expected=known, fix=fix)
-    check_mirror_images(images.values(), env.observation_spec, env.action_spec.size)
+    if symmetry.augmentation is None and symmetry.mirror_loss_coef == 0:
+        got, expected = "neither augmentation nor a mirror loss", "one of them, or both"
+        raise ConfigError(where, got=got, expected=expected, fix=fix)
+    actions = env.action_spec
+    check_mirror_images(images.values(), env.observation_spec, actions.size, actions.names)
     chosen = tuple(images[name] for name in wanted)
     check_action_range(cfg.actor.distribution, chosen)
     return chosen

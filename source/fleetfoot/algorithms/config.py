@@ -15,6 +15,7 @@ from fleetfoot.core.config import (
     UnitInterval,
     config,
 )
+from fleetfoot.models.config import MlpCfg
 
 __all__ = [
     "AdaptiveKlCfg",
@@ -24,6 +25,11 @@ __all__ = [
     "GammaWarmupCfg",
     "LinearCfg",
     "PpoCfg",
+    "RndCfg",
+    "RndConstantCfg",
+    "RndLinearCfg",
+    "RndScheduleCfg",
+    "RndStepCfg",
     "ScheduleCfg",
     "SymmetryCfg",
 ]
@@ -101,6 +107,76 @@ class SymmetryCfg:
 
     images: tuple[str, ...] | None = None
     """Names of the mirror images to use; null for all of them."""
+    augmentation: Literal["replace", "append"] | None = "replace"
+    """How samples are learned from in their images: `replace` each by a random one of them or itself, so that no epoch
+    costs more; `append` all images to every mini-batch, as rsl_rl does; null for not."""
+    mirror_loss_coef: NonNegativeFloat = 0.0
+    """Weight of a loss on how differently the policy acts in an image: the mean squared error of its actions."""
+
+
+@config
+class RndConstantCfg:
+    """The bonus keeps its weight."""
+
+    kind: Literal["constant"] = "constant"
+
+
+@config
+class RndStepCfg:
+    """The weight of the bonus changes at once."""
+
+    kind: Literal["step"] = "step"
+    final: NonNegativeFloat = 0.0
+    """The weight from then on [1/s]."""
+    at: Count = 10_000
+    """Control steps of each environment at which it changes."""
+
+
+@config
+class RndLinearCfg:
+    """The weight of the bonus changes evenly, and then stays: curiosity while there is something to find."""
+
+    kind: Literal["linear"] = "linear"
+    final: NonNegativeFloat = 0.0
+    """Where the weight ends [1/s]."""
+    begin: NonNegativeInt = 0
+    """Control steps of each environment before it begins to change."""
+    steps: Count = 10_000
+    """Control steps that it changes for."""
+
+
+RndScheduleCfg: TypeAlias = Annotated[RndConstantCfg | RndStepCfg | RndLinearCfg, Field(discriminator="kind")]
+
+
+@config
+class RndCfg:
+    """Random network distillation (Burda et al. 2018, arXiv:1810.12894): a reward for what has not been seen before.
+
+    A network learns to predict what another one, which is never trained, makes of an observation. Where it errs, there
+    is something new. It looks at the observation groups of `agent.obs_groups.rnd_state`.
+    """
+
+    weight: NonNegativeFloat = 1.0
+    """Reward per second for an error of one [1/s]: as a reward term it is multiplied by the duration of a step."""
+    schedule: RndScheduleCfg = RndConstantCfg()
+    """How the weight changes in the course of the training."""
+    num_outputs: Count = 16
+    """Numbers that are predicted."""
+    predictor: MlpCfg = MlpCfg(hidden_dims=(64, 64))
+    target: MlpCfg = MlpCfg(hidden_dims=(64, 64))
+    """The network that is never trained."""
+    learning_rate: PositiveFloat = 1e-3
+    """Adam step size of the predictor; no schedule changes it."""
+    state_normalization: bool = True
+    """Scale what both networks see by its running mean and standard deviation."""
+    reward_normalization: Literal["rollout", "every_step"] | None = "rollout"
+    """Divide errors by the standard deviation of their discounted sum: all by that after the `rollout` or, as rsl_rl
+    does, those of `every_step` by that after it; null for not."""
+    reward_discount: UnitInterval = 0.99
+    """Discount of that sum, per control step; the sum goes on when an episode ends."""
+    episode_end: Literal["final_observation", "next_episode"] = "final_observation"
+    """What the last step of an episode is rewarded for: its last observation or, as in rsl_rl, the first one of the
+    episode that follows."""
 
 
 @config
@@ -147,6 +223,8 @@ class PpoCfg:
     """Normalise advantages over each mini-batch instead of over the rollout."""
     symmetry: SymmetryCfg | None = None
     """Learn from mirror images; null for not."""
+    rnd: RndCfg | None = None
+    """Reward what is new; null for not."""
 
 
 AlgorithmCfg: TypeAlias = PpoCfg

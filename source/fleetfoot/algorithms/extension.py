@@ -1,6 +1,8 @@
-"""What PPO can be extended by. Each kind of extension is a Protocol of its own; PPO knows none of them by name.
+"""What PPO can be extended by: one small Protocol for what every extension has, and one for each thing it can do.
 
-Axes: `T` time, `N` environments, `L` steps of a sequence, `B` sequences of a mini-batch.
+PPO knows none of them by name. An extension that does several things is one object, listed under each of them.
+
+Axes: `T` time, `N` environments, `L` steps of a sequence, `B` sequences of a mini-batch, `A` actions.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from fleetfoot.core.vec_env import Observations
-from fleetfoot.models.actor_critic import Actor
 from fleetfoot.models.distributions import Distribution
 from fleetfoot.storage.rollout import Batch, RolloutBuffer
 
@@ -24,7 +25,11 @@ class Extension(Protocol):
 
     @property
     def name(self) -> str:
-        """What its state is saved under."""
+        """What its state is saved under, and its loss logged below `Loss/`."""
+        ...
+
+    def forget(self) -> None:
+        """All that is remembered of the episodes is gone, as when they begin afresh."""
         ...
 
     def state_dict(self) -> dict[str, Any]:
@@ -39,11 +44,11 @@ class Extension(Protocol):
 class RewardBonus(Extension, Protocol):
     """Adds a reward of its own, as for curiosity."""
 
-    def __call__(self, rollout: RolloutBuffer, last_obs: Observations) -> tuple[Tensor, Mapping[str, Tensor]]:
+    def reward(self, rollout: RolloutBuffer, last_obs: Observations) -> tuple[Tensor, Mapping[str, Tensor]]:
         """The bonus for every step of a full rollout, `[T, N]`, and metrics, tag to scalar tensor.
 
         Args:
-            rollout: What was collected.
+            rollout: What was collected, with the rewards that the environment gave.
             last_obs: Observations after its last step, `[N, …]` each.
         """
         ...
@@ -56,31 +61,38 @@ class RewardBonus(Extension, Protocol):
 class BatchTransform(Extension, Protocol):
     """Makes another mini-batch of a mini-batch, as augmentation does."""
 
-    def __call__(self, batch: Batch) -> Batch:
-        """The batch to learn from instead."""
+    def prepare(self, rollout: RolloutBuffer, sequences: Batch) -> None:
+        """See a full rollout, and all its sequences, before anything is learned from it."""
+        ...
+
+    def transform(self, batch: Batch) -> Batch:
+        """The batch to learn from instead: first one sequence for each of the batch, in order; what is added follows.
+
+        Entropy, divergence and what the learning rate is adapted to are those of the first ones.
+        """
         ...
 
 
 class ExtraLoss(Extension, Protocol):
     """Adds a loss to that of the policy."""
 
-    tag: str
-    """What the loss is logged as, below `Loss/`."""
-    learning_rate: float
-    """Step size for its own parameters."""
-
     @property
-    def network(self) -> nn.Module | None:
-        """What it trains besides the actor; None for nothing."""
+    def weight(self) -> float:
+        """What the loss is multiplied by."""
         ...
 
-    def __call__(self, batch: Batch, actor: Actor, distribution: Distribution) -> tuple[Tensor, float]:
-        """The loss of a mini-batch, `[]`, and its weight.
+    @property
+    def trains(self) -> tuple[nn.Module, float] | None:
+        """What it trains besides the actor, and the step size for it; None for nothing."""
+        ...
+
+    def loss(self, collected: Batch, batch: Batch, distribution: Distribution) -> Tensor:
+        """The loss of a mini-batch, `[]`.
 
         Args:
-            batch: What is learned from.
-            actor: The policy.
-            distribution: What it says of the batch, `[L, B, A]`.
+            collected: The mini-batch as it was collected.
+            batch: What the transforms made of it; the policy learns from this.
+            distribution: What the policy says of that, `[L, B, A]`.
         """
         ...
 
@@ -95,7 +107,7 @@ class Extensions:
 
     @property
     def by_name(self) -> dict[str, Extension]:
-        """Each once, by its name: one object may be of several kinds."""
+        """Each once, by its name."""
         return {extension.name: extension for extension in (*self.bonuses, *self.transforms, *self.losses)}
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import reduce
 from typing import Any, final
 
@@ -75,13 +76,13 @@ class Ppo:
         self._exploration = make_generator(seed, "exploration", device)
         self._shuffling = make_generator(seed, "shuffling", device)
         self.learning_rate = torch.tensor(cfg.learning_rate, device=device)
-        added = [loss.network for loss in extensions.losses if loss.network is not None]
-        self._parts = _disjoint_parameters((actor, critic, *added))
+        added = [loss.trains for loss in extensions.losses if loss.trains is not None]
+        self._parts = _disjoint_parameters((actor, critic, *(network for network, _ in added)))
         self._max_norms = (cfg.max_grad_norm, cfg.max_grad_norm, *(math.inf for _ in added))
-        self.optimizer = self._make_optimizer(device)
+        self.optimizer = self._make_optimizer([rate for _, rate in added], device)
         shared = not set(actor.parameters()).isdisjoint(critic.parameters())
         self._in_turn_or_at_once = Pair(device, at_once=not shared)
-        self._tags = (*_MINI_BATCH_TAGS, *(f"Loss/{loss.tag}" for loss in extensions.losses))
+        self._tags = (*_MINI_BATCH_TAGS, *(f"Loss/{loss.name}" for loss in extensions.losses))
         self._num_updates = 0
         self._entropy_coef = cfg.entropy_coef
         self.forget()
@@ -96,6 +97,8 @@ class Ppo:
         num_envs, device = self.buffer.num_envs, self.buffer.rewards.device
         self._actor_state = self.actor.memory.initial_state(num_envs, device)
         self._critic_state = self.critic.memory.initial_state(num_envs, device)
+        for extension in self.extensions.by_name.values():
+            extension.forget()
 
     @torch.no_grad()
     def act(self, obs: Observations) -> Tensor:
@@ -119,10 +122,10 @@ class Ppo:
         sequences = self._evaluate(last_obs)
         metrics |= _fit_metrics(sequences)
         totals = torch.zeros(len(self._tags), device=sequences.values.device)
-        cfg, transforms = self.cfg, self.extensions.transforms
+        cfg = self.cfg
         for order in self._orders(len(sequences)):
             for batch in mini_batches(sequences, cfg.num_mini_batches, order):
-                totals += self._learn(reduce(lambda b, transform: transform(b), transforms, batch))
+                totals += self._learn(batch)
         num_updates = cfg.num_learning_epochs * cfg.num_mini_batches
         metrics |= dict(zip(self._tags, (totals / num_updates).unbind(), strict=True))
         metrics["Loss/learning_rate"] = self.learning_rate.clone()
@@ -151,15 +154,15 @@ class Ppo:
     def _add_bonuses(self, last_obs: Observations) -> dict[str, Tensor]:
         """Add what the extensions reward to the rewards; returns their metrics."""
         metrics: dict[str, Tensor] = {}
-        for bonus in self.extensions.bonuses:
-            rewards, said = bonus(self.buffer, last_obs)
+        given = [bonus.reward(self.buffer, last_obs) for bonus in self.extensions.bonuses]
+        for rewards, said in given:
             self.buffer.rewards += rewards
             metrics |= said
         return metrics
 
     @torch.no_grad()
     def _evaluate(self, last_obs: Observations) -> Batch:
-        """Values, advantages and returns of the rollout, in sequences."""
+        """Values, advantages and returns of the rollout, in sequences; the transforms have seen them."""
         buffer, cfg = self.buffer, self.cfg
         said = evaluate(self.critic, buffer, last_obs, self._critic_state)
         self._critic_state = said.state_after
@@ -178,7 +181,10 @@ class Ppo:
         if not cfg.normalize_advantage_per_mini_batch:
             advantages = normalize_advantages(advantages)
         log_probs = buffer.distribution.log_prob(buffer.actions)
-        return buffer.sequences(log_probs, said.values, advantages, returns, said.state_before)
+        sequences = buffer.sequences(log_probs, said.values, advantages, returns, said.state_before)
+        for transform in self.extensions.transforms:
+            transform.prepare(buffer, sequences)
+        return sequences
 
     def _orders(self, size: int) -> Iterator[Tensor]:
         """For each epoch, in which order the sequences are learned from, int64 `[…]`."""
@@ -190,10 +196,15 @@ class Ppo:
                 order = torch.randperm(used, generator=self._shuffling, device=device)
             yield order
 
-    def _learn(self, batch: Batch) -> Tensor:
+    def _learn(self, collected: Batch) -> Tensor:
         """One gradient step; returns its metrics, in the order of `_tags`."""
+        if self.cfg.normalize_advantage_per_mini_batch:
+            collected = replace(collected, advantages=normalize_advantages(collected.advantages))
+        batch = reduce(lambda b, extension: extension.transform(b), self.extensions.transforms, collected)
         self.optimizer.zero_grad(set_to_none=True)
-        policy, value = self._in_turn_or_at_once(lambda: self._learn_policy(batch), lambda: self._learn_value(batch))
+        policy, value = self._in_turn_or_at_once(
+            lambda: self._learn_policy(collected, batch), lambda: self._learn_value(batch)
+        )
         policy, extra = policy.tensor_split((4,))
         self.learning_rate.copy_(adapt_learning_rate(self.cfg.schedule, self.learning_rate, policy[2]))
         norms = torch.stack([_clip_gradient(*part) for part in zip(self._parts, self._max_norms, strict=True)])
@@ -203,22 +214,22 @@ class Ppo:
         self.optimizer.step()
         return torch.cat((policy, value, norms[:2], skipped[None], extra))
 
-    def _learn_policy(self, batch: Batch) -> Tensor:
-        """Gradient of `surrogate - c_e entropy + extra`; returns (surrogate, entropy, KL, clip fraction, *extra)."""
-        cfg = self.cfg
+    def _learn_policy(self, collected: Batch, batch: Batch) -> Tensor:
+        """Gradient of `surrogate - c_e entropy + extra`; returns (surrogate, entropy, KL, clip fraction, *extra).
+
+        Entropy and KL are those of the collected sequences, which lead the batch: what transforms add is not counted.
+        """
+        clip, losses, own = self.cfg.clip_param, self.extensions.losses, len(collected)
         distribution, _ = self.actor(batch.obs, batch.actor_state, batch.reset)
-        advantages = batch.advantages
-        if cfg.normalize_advantage_per_mini_batch:
-            advantages = normalize_advantages(advantages)
         ratio = (distribution.log_prob(batch.actions) - batch.log_probs).exp()
-        surrogate = surrogate_loss(ratio, advantages, cfg.clip_param)
-        entropy = distribution.entropy().mean()
-        extra = [loss(batch, self.actor, distribution) for loss in self.extensions.losses]
-        (surrogate - self._entropy_coef * entropy + sum(weight * loss for loss, weight in extra)).backward()
+        surrogate = surrogate_loss(ratio, batch.advantages, clip)
+        entropy = distribution.entropy()[:, :own].mean()
+        extra = [loss.loss(collected, batch, distribution) for loss in losses]
+        weighted = sum(loss.weight * value for loss, value in zip(losses, extra, strict=True))
+        (surrogate - self._entropy_coef * entropy + weighted).backward()
         with torch.no_grad():
-            kl = batch.distribution.kl(distribution).mean()
-            moved = clip_fraction(ratio, cfg.clip_param)
-            return torch.stack((surrogate, entropy, kl, moved, *(loss for loss, _ in extra)))
+            kl = batch.distribution.kl(distribution)[:, :own].mean()
+            return torch.stack((surrogate, entropy, kl, clip_fraction(ratio, clip), *extra))
 
     def _learn_value(self, batch: Batch) -> Tensor:
         """Gradient of `c_v value`; returns (value,)."""
@@ -229,10 +240,9 @@ class Ppo:
         (self.cfg.value_loss_coef * loss).backward()
         return loss.detach()[None]
 
-    def _make_optimizer(self, device: torch.device) -> torch.optim.Adam:
-        """One for all: actor and critic with the rate that is scheduled, each extension with its own."""
+    def _make_optimizer(self, rates: Iterable[float], device: torch.device) -> torch.optim.Adam:
+        """One for all: actor and critic with the rate that is scheduled, what extensions train with its own."""
         groups: list[dict[str, Any]] = [{"params": [*self._parts[0], *self._parts[1]]}]
-        rates = [loss.learning_rate for loss in self.extensions.losses if loss.network is not None]
         for part, rate in zip(self._parts[2:], rates, strict=True):
             groups.append({"params": part, "lr": torch.tensor(rate, device=device)})
         return torch.optim.Adam(groups, lr=self.learning_rate, fused=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["compute_gae", "normalize_advantages", "successor_values"]
+__all__ = ["compute_gae", "normalize_advantages", "running_sums", "successor_values"]
 
 
 def successor_values(values: Tensor, last_values: Tensor, final_values: Tensor, truncated: Tensor) -> Tensor:
@@ -68,3 +68,20 @@ def normalize_advantages(advantages: Tensor, eps: float = 1e-8) -> Tensor:
     """`(A - mean) / (std + eps)` over all samples, with the unbiased standard deviation."""
     std, mean = torch.std_mean(advantages)
     return (advantages - mean) / (std + eps)
+
+
+def running_sums(rewards: Tensor, before: Tensor, discount: float) -> Tensor:
+    """The discounted sum of what came before: `s[t] = discount s[t - 1] + r[t]`.
+
+    Args:
+        rewards: `[T, N]`.
+        before: `s[-1]`, `[N]`.
+        discount: Per step, in [0, 1].
+
+    Returns:
+        `[T, N]`.
+    """
+    sums = torch.empty_like(rewards)
+    for t in range(rewards.shape[0]):
+        before = torch.add(rewards[t], before, alpha=discount, out=sums[t])
+    return sums

@@ -1,4 +1,4 @@
-"""What changes in the course of a training: the learning rate (on the device: nothing is read back), the discount."""
+"""What changes in the course of a training: learning rate, discount, weights. On the device nothing is read back."""
 
 from __future__ import annotations
 
@@ -7,9 +7,26 @@ from typing import assert_never
 import torch
 from torch import Tensor
 
-from fleetfoot.algorithms.config import AdaptiveKlCfg, EntropyDecayCfg, FixedCfg, GammaWarmupCfg, LinearCfg, ScheduleCfg
+from fleetfoot.algorithms.config import (
+    AdaptiveKlCfg,
+    EntropyDecayCfg,
+    FixedCfg,
+    GammaWarmupCfg,
+    LinearCfg,
+    RndConstantCfg,
+    RndLinearCfg,
+    RndScheduleCfg,
+    RndStepCfg,
+    ScheduleCfg,
+)
 
-__all__ = ["adapt_learning_rate", "planned_entropy_coef", "planned_learning_rate", "warmed_up_gamma"]
+__all__ = [
+    "adapt_learning_rate",
+    "planned_bonus_weight",
+    "planned_entropy_coef",
+    "planned_learning_rate",
+    "warmed_up_gamma",
+]
 
 
 def adapt_learning_rate(cfg: ScheduleCfg, learning_rate: Tensor, kl: Tensor) -> Tensor:
@@ -79,6 +96,27 @@ def warmed_up_gamma(gamma: float, warmup: GammaWarmupCfg | None, iteration: int)
         return gamma
     x = max(iteration - warmup.hold, 0) / warmup.rise
     return 1.0 - (1.0 - warmup.start) ** (1.0 - x) * (1.0 - gamma) ** x
+
+
+def planned_bonus_weight(cfg: RndScheduleCfg, start: float, step: Tensor) -> Tensor:
+    """The weight of a bonus after so many steps, of any shape.
+
+    Linear: `start + x (final - start)`, with `x` the share of the way; step: `start` before `at`, then `final`.
+
+    Args:
+        cfg: Which schedule.
+        start: The weight at the start.
+        step: Control steps of each environment, int64.
+    """
+    match cfg:
+        case RndConstantCfg():
+            return torch.full_like(step, start, dtype=torch.float32)
+        case RndStepCfg():
+            return torch.where(step < cfg.at, start, cfg.final)
+        case RndLinearCfg():
+            return start + ((step - cfg.begin) / cfg.steps).clamp(0.0, 1.0) * (cfg.final - start)
+        case _:
+            assert_never(cfg)
 
 
 def _straight(start: float, final: float, begin: int, duration: int, now: int) -> float:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from fleetfoot.core.sides import find_contradiction
 from fleetfoot.errors import ContractError
 
 __all__ = ["MirrorImage", "SignedPermutation", "SymmetricEnv", "check_mirror_images"]
@@ -80,12 +81,22 @@ class SymmetricEnv(Protocol):
 
 
 def check_mirror_images(
-    images: Iterable[MirrorImage], observation_spec: Mapping[str, tuple[int, ...]], num_actions: int
+    images: Iterable[MirrorImage],
+    observation_spec: Mapping[str, tuple[int, ...]],
+    num_actions: int,
+    action_names: Sequence[str] = (),
 ) -> None:
     """Find what cannot be a mirror image.
 
+    Args:
+        images: What an environment declares.
+        observation_spec: Its observation groups and their shapes.
+        num_actions: Its number of actions.
+        action_names: What each action moves, as joint names; empty when unknown.
+
     Raises:
-        ContractError: A group is missing or has another size, or mirroring twice is not the robot itself.
+        ContractError: A group is missing or has another size, mirroring twice is not the robot itself, or a joint is
+            taken from another one than the names of both say.
     """
     for image in images:
         sizes = {group: shape[0] for group, shape in observation_spec.items()} | {"actions": num_actions}
@@ -100,3 +111,15 @@ def check_mirror_images(
                 raise ContractError(
                     where, got="a map that is not its own inverse", expected="mirroring twice to undo it"
                 )
+        _check_names(image, action_names)
+
+
+def _check_names(image: MirrorImage, names: Sequence[str]) -> None:
+    found = find_contradiction(names, image.actions.index) if names else None
+    if found is not None:
+        raise ContractError(
+            f"mirror_images[{image.name!r}].actions",
+            got=f"{found.joint!r} taken from {found.partner!r}",
+            expected=f"{found.expected!r}, as the names of the joints say",
+            fix="Look at the order of the joints in action_spec.names.",
+        )

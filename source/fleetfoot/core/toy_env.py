@@ -15,6 +15,7 @@ from torch import Tensor
 from fleetfoot.core.check import check_actions
 from fleetfoot.core.device import exact_device
 from fleetfoot.core.seeding import make_generator
+from fleetfoot.core.symmetry import MirrorImage, SignedPermutation
 from fleetfoot.core.vec_env import ActionSpec, Observations, StepResult
 
 __all__ = ["ToyEnv"]
@@ -25,11 +26,22 @@ class ToyEnv:
     """Points on a line that want to be at zero: `x' = x + 0.1 a`, `reward = -x'^2`.
 
     Observation groups: `policy` is `(x, steps / max_episode_length)`, `critic` the same and the environment's index.
+    In the mirror, left of zero is right of it.
     """
 
     step_dt = 0.1
     observation_spec: Mapping[str, tuple[int, ...]] = {"policy": (2,), "critic": (3,)}
     action_spec = ActionSpec(size=1, names=("push",))
+    mirror_images = (
+        MirrorImage(
+            name="left_right",
+            observations={
+                "policy": SignedPermutation((0, 1), (-1.0, 1.0)),
+                "critic": SignedPermutation((0, 1, 2), (-1.0, 1.0, 1.0)),
+            },
+            actions=SignedPermutation((0,), (-1.0,)),
+        ),
+    )
 
     def __init__(
         self,

@@ -29,7 +29,7 @@ from fleetfoot.models.memory import Memory, NoMemory
 from fleetfoot.models.mlp import Mlp
 from fleetfoot.models.value_scale import ValueScale
 
-__all__ = ["ObservationSpec", "build_actor", "build_critic", "check_action_range", "check_groups"]
+__all__ = ["ObservationSpec", "build_actor", "build_critic", "build_inputs", "check_action_range", "check_groups"]
 
 ObservationSpec = Mapping[str, tuple[int, ...]]
 """Group name to the shape of one environment's observation."""
@@ -41,7 +41,7 @@ def build_actor(cfg: ActorCfg, groups: Sequence[str], spec: ObservationSpec, num
     Raises:
         ConfigError: A group does not exist or has a shape that the network cannot read.
     """
-    inputs = _build_inputs(groups, spec, cfg.obs_normalization, "agent.obs_groups.actor")
+    inputs = build_inputs(groups, spec, cfg.obs_normalization, "agent.obs_groups.actor")
     head = _build_head(cfg.distribution, num_actions)
     memory = _build_memory(inputs.size)
     network = Mlp(memory.out_dim, head.in_dim, cfg.network)
@@ -55,7 +55,7 @@ def build_critic(cfg: CriticCfg, groups: Sequence[str], spec: ObservationSpec) -
     Raises:
         ConfigError: A group does not exist or has a shape that the network cannot read.
     """
-    inputs = _build_inputs(groups, spec, cfg.obs_normalization, "agent.obs_groups.critic")
+    inputs = build_inputs(groups, spec, cfg.obs_normalization, "agent.obs_groups.critic")
     memory = _build_memory(inputs.size)
     network = Mlp(memory.out_dim, 1, cfg.network)
     scale = ValueScale(network.last_layer) if cfg.value_normalization else None
@@ -97,7 +97,12 @@ def check_action_range(cfg: DistributionCfg, images: Iterable[MirrorImage]) -> N
             raise ConfigError("agent.actor.distribution.action_range", got=[low, high], expected=expected, fix=fix)
 
 
-def _build_inputs(groups: Sequence[str], spec: ObservationSpec, normalize: bool, where: str) -> ObservationInput:
+def build_inputs(groups: Sequence[str], spec: ObservationSpec, normalize: bool, where: str) -> ObservationInput:
+    """What a network sees of these observation groups.
+
+    Raises:
+        ConfigError: A group does not exist or has a shape that the network cannot read.
+    """
     check_groups(groups, spec, where)
     return ObservationInput(groups, sum(spec[group][0] for group in groups), normalize=normalize)
 

@@ -21,6 +21,8 @@ class ObsGroupsCfg:
     """Groups for the actor: what the robot can sense."""
     critic: Annotated[tuple[str, ...], Field(min_length=1)] = ("critic",)
     """Groups for the critic: it may know what only a simulator knows."""
+    rnd_state: Annotated[tuple[str, ...], Field(min_length=1)] = ("policy",)
+    """Groups in which `agent.algorithm.rnd` looks for what is new; nothing reads them without it."""
 
 
 @config

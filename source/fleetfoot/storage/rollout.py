@@ -54,6 +54,8 @@ class Batch:
     """Memory of the actor before each sequence, `[layers, B, H]` each."""
     critic_state: State
     """Memory of the critic before each sequence, `[layers, B, H]` each."""
+    index: Tensor
+    """Which sequences of the rollout these are, int64 `[B]`."""
 
     def __len__(self) -> int:
         """The number of sequences."""
@@ -76,6 +78,7 @@ class Batch:
             reset=pick(self.reset),
             actor_state=tuple(map(pick, self.actor_state)),
             critic_state=tuple(map(pick, self.critic_state)),
+            index=self.index.index_select(0, index),
         )
 
 
@@ -88,7 +91,7 @@ class RolloutBuffer:
         num_envs: `N`.
         sequence_length: `L`; divides `T`.
         obs_spec: Observation groups to keep and their shapes.
-        final_groups: Those of them that are also kept as they were before a reset, for the critic.
+        final_groups: Those of them that are also kept as they were before a reset.
         distribution: The policy for one environment, `[1, A]` each, to see what has to be kept of it.
         actor_state: Its memory for one environment, `[layers, 1, H]` each.
         device: Where the buffer lives.
@@ -194,6 +197,7 @@ class RolloutBuffer:
             reset=reset,
             actor_state=tuple(map(side_by_side, self.actor_state)),
             critic_state=tuple(map(side_by_side, critic_state)),
+            index=torch.arange(reset.shape[1], device=reset.device),
         )
 
 

@@ -4,9 +4,11 @@ import pytest
 import torch
 
 from fleetfoot.algorithms.build import build_algorithm, check_config
-from fleetfoot.algorithms.config import PpoCfg, SymmetryCfg
+from fleetfoot.algorithms.config import PpoCfg, RndCfg, SymmetryCfg
+from fleetfoot.core.symmetry import SignedPermutation
 from fleetfoot.core.toy_env import ToyEnv
-from fleetfoot.errors import ConfigError
+from fleetfoot.core.vec_env import ActionSpec
+from fleetfoot.errors import ConfigError, ContractError
 from fleetfoot.models.config import ActorCfg, CriticCfg, MlpCfg
 from fleetfoot.runners.config import ObsGroupsCfg, OnPolicyRunnerCfg
 
@@ -43,10 +45,59 @@ def test_a_group_that_does_not_exist_is_named(network):
     )
 
 
+def symmetric(env: ToyEnv, symmetry: SymmetryCfg) -> None:
+    check_config(env, replace(CFG, algorithm=replace(CFG.algorithm, symmetry=symmetry)))
+
+
 def test_symmetry_of_an_environment_that_has_none_is_refused():
-    cfg = replace(CFG, algorithm=replace(CFG.algorithm, symmetry=SymmetryCfg()))
+    env = ToyEnv(4)
+    env.mirror_images = ()
     with pytest.raises(ConfigError, match=r"^agent\.algorithm\.symmetry: got symmetry asked for; expected .* has none"):
-        check_config(ToyEnv(4), cfg)
+        symmetric(env, SymmetryCfg())
+
+
+def test_an_image_that_does_not_exist_is_refused():
+    with pytest.raises(ConfigError, match=r"got upside_down; expected mirror images .*, which has left_right"):
+        symmetric(ToyEnv(4), SymmetryCfg(images=("upside_down",)))
+
+
+def test_symmetry_that_does_nothing_is_refused():
+    with pytest.raises(ConfigError, match=r"symmetry: got neither augmentation nor a mirror loss; expected"):
+        symmetric(ToyEnv(4), SymmetryCfg(augmentation=None))
+
+
+def test_images_that_contradict_the_names_of_the_joints_are_refused_before_anything_is_built():
+    env = ToyEnv(4)
+    env.action_spec = ActionSpec(size=2, names=("left_hip", "right_hip"))
+    image = env.mirror_images[0]
+    env.mirror_images = (replace(image, actions=SignedPermutation((0, 1), (-1.0, -1.0))),)
+    with pytest.raises(ContractError, match=r"got 'left_hip' taken from 'left_hip'; expected 'right_hip'"):
+        symmetric(env, SymmetryCfg())
+
+
+def test_the_groups_that_curiosity_looks_at_are_checked_when_there_is_any():
+    cfg = replace(CFG, obs_groups=ObsGroupsCfg(rnd_state=("policy_",)))
+    check_config(ToyEnv(4), cfg)
+    with pytest.raises(ConfigError, match=r"^agent\.obs_groups\.rnd_state: got 'policy_'"):
+        check_config(ToyEnv(4), replace(cfg, algorithm=replace(cfg.algorithm, rnd=RndCfg())))
+
+
+@pytest.mark.parametrize(
+    ("episode_end", "final"), [("final_observation", {"policy", "critic"}), ("next_episode", {"critic"})]
+)
+def test_final_observations_are_kept_for_what_reads_them(episode_end, final):
+    algorithm = replace(CFG.algorithm, rnd=RndCfg(episode_end=episode_end))
+    buffer = built(replace(CFG, algorithm=algorithm)).buffer
+    assert set(buffer.obs) == {"policy", "critic"}
+    assert set(buffer.final_obs) == final
+
+
+def test_curiosity_changes_no_weight_that_actor_and_critic_start_with():
+    plain = built().networks
+    curious = built(replace(CFG, algorithm=replace(CFG.algorithm, rnd=RndCfg()))).networks
+    for name, network in plain.items():
+        for mine, other in zip(network.parameters(), curious[name].parameters(), strict=True):
+            assert torch.equal(mine, other)
 
 
 def test_building_checks_first():

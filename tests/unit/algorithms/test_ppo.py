@@ -10,7 +10,15 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from fleetfoot.algorithms.build import build_algorithm
-from fleetfoot.algorithms.config import AdaptiveKlCfg, FixedCfg, GammaWarmupCfg, LinearCfg, PpoCfg
+from fleetfoot.algorithms.config import (
+    AdaptiveKlCfg,
+    FixedCfg,
+    GammaWarmupCfg,
+    LinearCfg,
+    PpoCfg,
+    RndCfg,
+    SymmetryCfg,
+)
 from fleetfoot.algorithms.ppo import Ppo
 from fleetfoot.core.seeding import make_generator
 from fleetfoot.core.toy_env import ToyEnv
@@ -20,6 +28,11 @@ from fleetfoot.runners.config import OnPolicyRunnerCfg
 T, N, SEED = 8, 4, 3
 SMALL = MlpCfg(hidden_dims=(8,), activation="tanh")
 PPO = PpoCfg(num_learning_epochs=2, num_mini_batches=2, learning_rate=1e-3, schedule=FixedCfg(), entropy_coef=0.01)
+EXTENSIONS = {
+    "none": {},
+    "replaced": {"symmetry": SymmetryCfg()},
+    "all": {"rnd": RndCfg(), "symmetry": SymmetryCfg(augmentation="append", mirror_loss_coef=0.1)},
+}
 
 
 def make_cfg(algorithm: PpoCfg = PPO, *, normalize: bool = False, std_type: str = "scalar") -> OnPolicyRunnerCfg:
@@ -374,8 +387,9 @@ def test_a_sound_rollout_counts_nothing():
 # --- state
 
 
-def test_a_state_decides_the_next_update():
-    cfg = make_cfg(replace(PPO, schedule=AdaptiveKlCfg()), normalize=True)
+@pytest.mark.parametrize("extensions", EXTENSIONS)
+def test_a_state_decides_the_next_update(extensions):
+    cfg = make_cfg(replace(PPO, schedule=AdaptiveKlCfg(), **EXTENSIONS[extensions]), normalize=True)
     ppo, env = make(cfg)
     ppo.update(roll_out(ppo, env, env.reset(1)))
     other, _ = make(replace(cfg, seed=99))
@@ -444,8 +458,9 @@ def test_this_counter_sees_what_waits():
     assert calls.made["aten::nonzero"] == 1
 
 
-def test_acting_recording_and_learning_read_nothing_back(one_thread):
-    ppo, env = make(make_cfg(replace(PPO, schedule=AdaptiveKlCfg()), normalize=True))
+@pytest.mark.parametrize("extensions", EXTENSIONS)
+def test_acting_recording_and_learning_read_nothing_back(one_thread, extensions):
+    ppo, env = make(make_cfg(replace(PPO, schedule=AdaptiveKlCfg(), **EXTENSIONS[extensions]), normalize=True))
     obs = env.reset(1)
     results = []
     for _ in range(T):
@@ -458,7 +473,7 @@ def test_acting_recording_and_learning_read_nothing_back(one_thread):
         results += [acting, recording]
     with Calls() as learning:
         ppo.update(obs)
-    assert learning.made["aten::_fused_adam_"] == 4
+    assert learning.made["aten::_fused_adam_"] == 4 * len(ppo.optimizer.param_groups)
     assert {name: calls.made[name] for calls in (*results, learning) for name in WAITS if calls.made[name]} == {}
 
 

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleetfoot.algorithms.returns import compute_gae, normalize_advantages, successor_values
+from fleetfoot.algorithms.returns import compute_gae, normalize_advantages, running_sums, successor_values
 
 R = [1.0, 2.0, 3.0]  # rewards
 V = [0.5, 1.5, 2.5]  # values of the states they were got in
@@ -149,3 +149,10 @@ def test_normalised_by_hand():
 
 def test_equal_advantages_normalise_to_zero():
     assert normalize_advantages(torch.full((4,), 5.0)).tolist() == [0.0] * 4
+
+
+def test_running_sums_go_on_from_what_came_before():
+    """Discount 0.5: 1 + 0.5 * 4 = 3, 2 + 0.5 * 3 = 3.5."""
+    rewards = torch.tensor([[1.0, 0.0], [2.0, 1.0]])
+    sums = running_sums(rewards, torch.tensor([4.0, -2.0]), 0.5)
+    assert sums.tolist() == [[3.0, -1.0], [3.5, 0.5]]

@@ -1,9 +1,19 @@
 import pytest
 import torch
 
-from fleetfoot.algorithms.config import AdaptiveKlCfg, EntropyDecayCfg, FixedCfg, GammaWarmupCfg, LinearCfg
+from fleetfoot.algorithms.config import (
+    AdaptiveKlCfg,
+    EntropyDecayCfg,
+    FixedCfg,
+    GammaWarmupCfg,
+    LinearCfg,
+    RndConstantCfg,
+    RndLinearCfg,
+    RndStepCfg,
+)
 from fleetfoot.algorithms.schedules import (
     adapt_learning_rate,
+    planned_bonus_weight,
     planned_entropy_coef,
     planned_learning_rate,
     warmed_up_gamma,
@@ -82,3 +92,18 @@ def test_the_entropy_bonus_waits_falls_and_stays():
         [0.005, 0.005, 0.004, 0.001, 0.001]
     )
     assert planned_entropy_coef(0.005, None, 99) == 0.005
+
+
+@pytest.mark.parametrize(
+    ("cfg", "expected"),
+    [
+        (RndConstantCfg(), [2.0, 2.0, 2.0, 2.0, 2.0]),
+        (RndStepCfg(final=0.5, at=3), [2.0, 2.0, 0.5, 0.5, 0.5]),
+        (RndLinearCfg(final=1.0, begin=2, steps=4), [2.0, 2.0, 1.75, 1.0, 1.0]),
+        (RndLinearCfg(final=4.0, begin=0, steps=1), [4.0, 4.0, 4.0, 4.0, 4.0]),
+    ],
+)
+def test_the_weight_of_a_bonus_follows_the_steps(cfg, expected):
+    weights = planned_bonus_weight(cfg, 2.0, torch.tensor([1, 2, 3, 6, 10_000]))
+    assert weights.dtype == torch.float32
+    assert weights.tolist() == pytest.approx(expected)

@@ -69,3 +69,17 @@ def test_what_is_no_mirror_image_is_named(broken, message):
     with pytest.raises(ContractError) as caught:
         check_mirror_images([broken], SPEC, 2)
     assert str(caught.value) == message
+
+
+def test_an_image_that_contradicts_the_names_of_the_joints_is_named():
+    names = ("left_hip", "left_knee", "right_hip", "right_knee")
+    sound = SignedPermutation((2, 3, 0, 1), (-1.0, 1.0, -1.0, 1.0))
+    check_mirror_images([image(actions=sound)], SPEC, 4, names)
+    broken = SignedPermutation((3, 2, 1, 0), (-1.0, 1.0, 1.0, -1.0))
+    check_mirror_images([image(actions=broken)], SPEC, 4)  # nothing is known of the names
+    with pytest.raises(ContractError) as caught:
+        check_mirror_images([image(actions=broken)], SPEC, 4, names)
+    assert str(caught.value) == (
+        "mirror_images['side'].actions: got 'left_hip' taken from 'right_knee'; expected 'right_hip', as the names of "
+        "the joints say. Look at the order of the joints in action_spec.names."
+    )

@@ -61,7 +61,8 @@ def mirror(x: torch.Tensor, map: SignedPermutation) -> torch.Tensor:
 
 
 def test_the_images_are_three_and_sound(env):
-    check_mirror_images(env.mirror_images, env.observation_spec, env.action_spec.size)
+    actions = env.action_spec
+    check_mirror_images(env.mirror_images, env.observation_spec, actions.size, actions.names)
     assert [image.name for image in env.mirror_images] == ["left_right", "front_hind", "both"]
 
 
@@ -133,3 +134,15 @@ def test_what_is_no_mirror_image_is_refused(env):
     broken = replace(image, observations={**image.observations, "policy": turned})
     with pytest.raises(ValueError, match="mirror_images"):
         check_mirror_images([broken], env.observation_spec, env.action_spec.size)
+
+
+def test_confused_joints_contradict_their_names(env):
+    image = env.mirror_images[0]
+    index = list(image.actions.index)
+    hip, thigh, other_hip, other_thigh = (
+        env.action_spec.names.index(n) for n in ("LF_HAA", "LF_HFE", "RF_HAA", "RF_HFE")
+    )
+    index[hip], index[thigh], index[other_hip], index[other_thigh] = other_thigh, other_hip, thigh, hip
+    broken = replace(image, actions=SignedPermutation(tuple(index), (1.0,) * 12))
+    with pytest.raises(ValueError, match="got 'LF_HAA' taken from 'RF_HFE'; expected 'RF_HAA'"):
+        check_mirror_images([broken], env.observation_spec, env.action_spec.size, env.action_spec.names)
