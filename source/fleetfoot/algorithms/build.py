@@ -52,11 +52,14 @@ def check_config(env: VecEnv, cfg: OnPolicyRunnerCfg) -> None:
         check_groups(cfg.obs_groups.rnd_state, env.observation_spec, "agent.obs_groups.rnd_state")
     _mirror_images(env, cfg)
     _check_sequences(env, cfg)
+    with torch.device("meta"):  # what the networks refuse, without allocating them
+        _build_networks(env, cfg)
 
 
 def _sequence_length(cfg: OnPolicyRunnerCfg) -> int:
     """Steps of a sequence: single ones, or the whole rollout where there is something to remember."""
-    return cfg.algorithm.sequence_length or 1
+    remembers = cfg.actor.memory is not None or cfg.critic.memory is not None
+    return cfg.algorithm.sequence_length or (cfg.num_steps_per_env if remembers else 1)
 
 
 def _check_sequences(env: VecEnv, cfg: OnPolicyRunnerCfg) -> None:
@@ -85,12 +88,26 @@ def _divisors(number: int, largest: int) -> list[int]:
 
 
 def _build_ppo(env: VecEnv, cfg: OnPolicyRunnerCfg, device: torch.device) -> Ppo:
-    spec, groups, num_actions = env.observation_spec, cfg.obs_groups, env.action_spec.size
     with _torch_seeded(derive_seed(cfg.seed, "networks")):
-        actor = build_actor(cfg.actor, groups.actor, spec, num_actions).to(device)
-        critic = build_critic(cfg.critic, groups.critic, spec).to(device)
+        actor, critic = (network.to(device) for network in _build_networks(env, cfg))
     buffer = _build_buffer(env, cfg, actor, device)
     return Ppo(actor, critic, buffer, cfg.algorithm, cfg.seed, _build_extensions(env, cfg, actor, critic, buffer))
+
+
+def _build_networks(env: VecEnv, cfg: OnPolicyRunnerCfg) -> tuple[Actor, Critic]:
+    spec, groups = env.observation_spec, cfg.obs_groups
+    actor = build_actor(cfg.actor, groups.actor, spec, env.action_spec.size)
+    if not cfg.algorithm.share_cnn_encoders:
+        return actor, build_critic(cfg.critic, groups.critic, spec)
+    images = {group for group in groups.critic if len(spec[group]) == 3}
+    if not images or not images <= actor.inputs.images.keys():
+        raise ConfigError(
+            "agent.algorithm.share_cnn_encoders",
+            got=f"true, where the critic sees {', '.join(sorted(images)) or 'no image'}",
+            expected=f"images that the actor sees as well: {', '.join(actor.inputs.images) or 'there is none'}",
+            fix="Set it to false, or give both the same images in agent.obs_groups.",
+        )
+    return actor, build_critic(cfg.critic, groups.critic, spec, actor.inputs.image_encoders)
 
 
 @contextmanager
@@ -109,7 +126,8 @@ def _build_buffer(env: VecEnv, cfg: OnPolicyRunnerCfg, actor: Actor, device: tor
     one = {group: torch.zeros(1, *shape, device=device) for group, shape in kept.items()}
     state = actor.memory.initial_state(1, device)
     with torch.no_grad():
-        distribution, _ = actor.step(one, state)
+        distribution, _ = actor.eval().step(one, state)
+    actor.train()
     return RolloutBuffer(
         cfg.num_steps_per_env,
         env.num_envs,

@@ -221,6 +221,8 @@ class PpoCfg:
     """The gradient of each network is scaled down to this norm."""
     normalize_advantage_per_mini_batch: bool = False
     """Normalise advantages over each mini-batch instead of over the rollout."""
+    share_cnn_encoders: bool = False
+    """Whether the critic sees images through the actor's networks, which then learn from both."""
     symmetry: SymmetryCfg | None = None
     """Learn from mirror images; null for not."""
     rnd: RndCfg | None = None

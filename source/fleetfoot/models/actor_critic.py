@@ -8,20 +8,18 @@ Axes: `T` time, `B` batch, `A` actions, `O` observation.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, final
+from typing import final
 
 import torch
 from torch import Tensor, nn
 
 from fleetfoot.core.vec_env import Observations
+from fleetfoot.models.cnn import Cnn
 from fleetfoot.models.distributions import ActionHead, Distribution, mapped
 from fleetfoot.models.memory import Memory, State
 from fleetfoot.models.mlp import Mlp
 from fleetfoot.models.normalizer import EmpiricalNormalizer
 from fleetfoot.models.value_scale import ValueScale
-
-if TYPE_CHECKING:
-    from fleetfoot.models.cnn import Cnn
 
 __all__ = ["Actor", "Critic", "ObservationInput"]
 
@@ -47,7 +45,9 @@ class ObservationInput(nn.Module):
         """Image group to its shape, `(C, H, W)`."""
         self.size = flat_size + sum(encoder.out_dim for encoder in encoders.values())
         self.normalizer = EmpiricalNormalizer(flat_size) if normalize and groups else None
-        self.encoders = nn.ModuleDict(encoders)
+        self.image_encoders = dict(encoders)
+        """Image group to the network that reads it."""
+        self.encoders = nn.ModuleDict(self.image_encoders)
 
     def concat(self, obs: Observations) -> Tensor:
         """The flat groups side by side, `[…, O]`."""
@@ -66,7 +66,7 @@ class ObservationInput(nn.Module):
         if self.groups:
             flat, *observed = observed
             parts.append(flat if self.normalizer is None else self.normalizer(flat))
-        parts += [encoder(image) for encoder, image in zip(self.encoders.values(), observed, strict=True)]
+        parts += [encoder(image) for encoder, image in zip(self.image_encoders.values(), observed, strict=True)]
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
 
     def update(self, obs: Observations) -> None:

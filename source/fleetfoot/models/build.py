@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import assert_never
 
 from fleetfoot.core.config import nearest
 from fleetfoot.core.symmetry import MirrorImage
 from fleetfoot.errors import ConfigError
 from fleetfoot.models.actor_critic import Actor, Critic, ObservationInput
+from fleetfoot.models.build_memory import build_memory
+from fleetfoot.models.cnn import Cnn
 from fleetfoot.models.config import (
     ActorCfg,
     BetaCfg,
@@ -25,11 +28,18 @@ from fleetfoot.models.distributions import (
     SquashedGaussianHead,
     StateDependentGaussianHead,
 )
-from fleetfoot.models.memory import Memory, NoMemory
 from fleetfoot.models.mlp import Mlp
 from fleetfoot.models.value_scale import ValueScale
 
-__all__ = ["ObservationSpec", "build_actor", "build_critic", "build_inputs", "check_action_range", "check_groups"]
+__all__ = [
+    "ObservationSpec",
+    "build_actor",
+    "build_critic",
+    "build_encoders",
+    "build_inputs",
+    "check_action_range",
+    "check_groups",
+]
 
 ObservationSpec = Mapping[str, tuple[int, ...]]
 """Group name to the shape of one environment's observation."""
@@ -41,25 +51,60 @@ def build_actor(cfg: ActorCfg, groups: Sequence[str], spec: ObservationSpec, num
     Raises:
         ConfigError: A group does not exist or has a shape that the network cannot read.
     """
-    inputs = build_inputs(groups, spec, cfg.obs_normalization, "agent.obs_groups.actor")
+    encoders = build_encoders(cfg, groups, spec, "agent.actor")
+    inputs = build_inputs(groups, spec, cfg.obs_normalization, "agent.obs_groups.actor", encoders)
     head = _build_head(cfg.distribution, num_actions)
-    memory = _build_memory(inputs.size)
+    memory = build_memory(cfg.memory, inputs.size, where="agent.actor.memory")
     network = Mlp(memory.out_dim, head.in_dim, cfg.network)
     head.init_last_layer(network.last_layer)
     return Actor(inputs, memory, network, head)
 
 
-def build_critic(cfg: CriticCfg, groups: Sequence[str], spec: ObservationSpec) -> Critic:
+def build_critic(
+    cfg: CriticCfg, groups: Sequence[str], spec: ObservationSpec, encoders: Mapping[str, Cnn] | None = None
+) -> Critic:
     """The critic for an environment with these observation groups.
+
+    Args:
+        cfg: The network.
+        groups: What it reads.
+        spec: What there is to read.
+        encoders: Networks that images are seen through, to share those of the actor; None for its own.
 
     Raises:
         ConfigError: A group does not exist or has a shape that the network cannot read.
     """
-    inputs = build_inputs(groups, spec, cfg.obs_normalization, "agent.obs_groups.critic")
-    memory = _build_memory(inputs.size)
+    if encoders is None:
+        encoders = build_encoders(cfg, groups, spec, "agent.critic")
+    inputs = build_inputs(groups, spec, cfg.obs_normalization, "agent.obs_groups.critic", encoders)
+    memory = build_memory(cfg.memory, inputs.size, where="agent.critic.memory")
     network = Mlp(memory.out_dim, 1, cfg.network)
     scale = ValueScale(network.last_layer) if cfg.value_normalization else None
     return Critic(inputs, memory, network, scale)
+
+
+def build_encoders(
+    cfg: ActorCfg | CriticCfg, groups: Sequence[str], spec: ObservationSpec, where: str
+) -> dict[str, Cnn]:
+    """A network for every image among the groups.
+
+    Raises:
+        ConfigError: An image has no network, or one that it is too small for; or something is to be seen that is no
+            image.
+    """
+    images = {group: shape for group in groups if len(shape := spec.get(group, ())) == 3}
+    if stray := next((group for group in cfg.cnn_by_group if group not in images), None):
+        expected = f"an image among the groups: {', '.join(images) or 'there is none'}"
+        raise ConfigError(f"{where}.cnn_by_group.{stray}", got=repr(stray), expected=expected)
+    encoders: dict[str, Cnn] = {}
+    for group, (channels, height, width) in images.items():
+        own = group in cfg.cnn_by_group
+        cnn, path = (cfg.cnn_by_group[group], f"{where}.cnn_by_group.{group}") if own else (cfg.cnn, f"{where}.cnn")
+        if cnn is None:
+            seen = f"an image of {channels} x {height} x {width} in group {group!r}"
+            raise ConfigError(path, got="null", expected=f"a network to see {seen}", fix=f"Set {path}.kind=cnn.")
+        encoders[group] = Cnn((channels, height, width), cnn, where=path)
+    return encoders
 
 
 def check_groups(groups: Sequence[str], spec: ObservationSpec, where: str) -> None:
@@ -72,9 +117,9 @@ def check_groups(groups: Sequence[str], spec: ObservationSpec, where: str) -> No
         if group not in spec:
             available = f"one of the environment's observation groups: {', '.join(spec)}"
             raise ConfigError(where, got=repr(group), expected=available, fix=nearest(group, spec))
-        if len(spec[group]) != 1:
+        if len(spec[group]) not in (1, 3):
             shape = f"group {group!r} of shape {list(spec[group])}"
-            raise ConfigError(where, got=shape, expected="flat groups, of shape [O]")
+            raise ConfigError(where, got=shape, expected="flat groups, of shape [O], and images, of shape [C, H, W]")
 
 
 def check_action_range(cfg: DistributionCfg, images: Iterable[MirrorImage]) -> None:
@@ -97,18 +142,31 @@ def check_action_range(cfg: DistributionCfg, images: Iterable[MirrorImage]) -> N
             raise ConfigError("agent.actor.distribution.action_range", got=[low, high], expected=expected, fix=fix)
 
 
-def build_inputs(groups: Sequence[str], spec: ObservationSpec, normalize: bool, where: str) -> ObservationInput:
+def build_inputs(
+    groups: Sequence[str],
+    spec: ObservationSpec,
+    normalize: bool,
+    where: str,
+    encoders: Mapping[str, Cnn] = MappingProxyType({}),
+) -> ObservationInput:
     """What a network sees of these observation groups.
+
+    Args:
+        groups: What it reads.
+        spec: What there is to read.
+        normalize: Whether flat groups are scaled by running moments.
+        where: The dotted path of `groups`, for errors.
+        encoders: Image group to the network that it is seen through.
 
     Raises:
         ConfigError: A group does not exist or has a shape that the network cannot read.
     """
     check_groups(groups, spec, where)
-    return ObservationInput(groups, sum(spec[group][0] for group in groups), normalize=normalize)
-
-
-def _build_memory(in_dim: int) -> Memory:
-    return NoMemory(in_dim)
+    flat = [group for group in groups if len(spec[group]) == 1]
+    seen = {group: encoders[group] for group in groups if group in encoders}
+    if unseen := next((group for group in groups if group not in flat and group not in seen), None):
+        raise ConfigError(where, got=f"the image {unseen!r}", expected="flat groups, of shape [O]")
+    return ObservationInput(flat, sum(spec[group][0] for group in flat), normalize=normalize, encoders=seen)
 
 
 def _build_head(cfg: DistributionCfg, num_actions: int) -> ActionHead:
