@@ -67,3 +67,14 @@ def _torch_is_left_as_found(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if torch and state is not None:
         torch.set_rng_state(state)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Torch on one thread: nothing runs beside anything else."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

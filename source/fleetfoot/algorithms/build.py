@@ -83,6 +83,16 @@ def _check_sequences(env: VecEnv, cfg: OnPolicyRunnerCfg) -> None:
         )
 
 
+    samples = count * length // (parts if cfg.algorithm.normalize_advantage_per_mini_batch else 1)
+    if samples < 2:
+        raise ConfigError(
+            "agent.num_steps_per_env",
+            got=f"{steps}, with {env.num_envs} environments: {samples} sample to normalise advantages over",
+            expected="at least two samples",
+            fix="Take more steps or more environments.",
+        )
+
+
 def _divisors(number: int, largest: int) -> list[int]:
     return [n for n in range(1, min(number, largest) + 1) if number % n == 0]
 

@@ -70,14 +70,6 @@ def parameters_of(ppo: Ppo) -> dict[str, torch.Tensor]:
     }
 
 
-@pytest.fixture
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 # --- a slow copy, in double precision: one sample at a time, Adam written out
 
 
