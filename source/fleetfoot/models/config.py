@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from fleetfoot.core.config import Count, PositiveFloat, PositiveRange, config
 
-__all__ = ["Activation", "ActorCfg", "CriticCfg", "DistributionCfg", "GaussianCfg", "MlpCfg", "NetworkCfg"]
+__all__ = [
+    "Activation",
+    "ActorCfg",
+    "AttentionCfg",
+    "CnnCfg",
+    "CriticCfg",
+    "DistributionCfg",
+    "GaussianCfg",
+    "GruCfg",
+    "LstmCfg",
+    "MemoryCfg",
+    "MlpCfg",
+    "NetworkCfg",
+]
 
 Activation: TypeAlias = Literal[
     "elu", "selu", "relu", "celu", "leaky_relu", "tanh", "sigmoid", "softplus", "gelu", "silu", "mish", "identity"
@@ -24,6 +37,81 @@ class MlpCfg:
     """Width of each hidden layer."""
     activation: Activation = "elu"
     """Nonlinearity after each hidden layer."""
+
+
+@config
+class LstmCfg:
+    """Long short-term memory (Hochreiter and Schmidhuber 1997)."""
+
+    kind: Literal["lstm"] = "lstm"
+    hidden_dim: Count = 256
+    """Width of the output and of each of the two tensors that are remembered."""
+    num_layers: Count = 1
+    """Layers upon each other; each remembers for itself."""
+
+
+@config
+class GruCfg:
+    """Gated recurrent unit (Cho et al. 2014, arXiv:1406.1078): three quarters of an LSTM's parameters."""
+
+    kind: Literal["gru"] = "gru"
+    hidden_dim: Count = 256
+    """Width of the output and of what is remembered."""
+    num_layers: Count = 1
+    """Layers upon each other; each remembers for itself."""
+
+
+@config
+class AttentionCfg:
+    """Causal attention over the last observations of an episode (Vaswani et al. 2017, arXiv:1706.03762)."""
+
+    kind: Literal["attention"] = "attention"
+    context: Annotated[int, Field(ge=2, strict=True)] = 16
+    """Control steps that each step looks at, itself among them."""
+    hidden_dim: Count = 128
+    """Width of the output and of what is remembered of a step; a multiple of `num_heads`."""
+    num_heads: Count = 4
+    """Lookups side by side, each with its own share of the width."""
+    num_layers: Count = 1
+    """Layers upon each other; each looks at `context` steps of the one below, and remembers for itself."""
+
+
+MemoryCfg: TypeAlias = Annotated[LstmCfg | GruCfg | AttentionCfg, Field(discriminator="kind")]
+
+V = TypeVar("V")
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, (list, tuple)) else (value,)
+
+
+PerLayer: TypeAlias = Annotated[tuple[V, ...], BeforeValidator(_as_list), Field(min_length=1)]
+"""One value for all layers, or one for each. A single value need not be in a list."""
+
+
+@config
+class CnnCfg:
+    """Convolutions: what a network sees of an image `[C, H, W]`."""
+
+    kind: Literal["cnn"] = "cnn"
+    output_channels: Annotated[tuple[Count, ...], Field(min_length=1)] = (16, 32, 32)
+    """Channels that each layer puts out. Every other list has one value for all layers, or one for each."""
+    kernel_size: PerLayer[Count] = (3,)
+    """Height and width of a kernel [pixel]."""
+    stride: PerLayer[Count] = (1,)
+    """Distance between two places where the kernel is put [pixel]."""
+    dilation: PerLayer[Count] = (1,)
+    """Distance between two pixels that the kernel reads [pixel]."""
+    padding: Literal["none", "zeros", "reflect", "replicate", "circular"] = "none"
+    """What lies around an image, so that a layer shrinks it by its stride alone; without, it loses its border."""
+    norm: PerLayer[Literal["none", "batch", "layer"]] = ("none",)
+    """Normalisation before the nonlinearity: over the batch, or over channels and pixels of each image."""
+    activation: Activation = "elu"
+    """Nonlinearity of each layer."""
+    max_pool: PerLayer[bool] = (False,)
+    """Whether a layer ends with the maximum of 3 x 3 pixels at every second one, which halves the image."""
+    global_pool: Literal["none", "max", "avg"] = "none"
+    """What is kept of each channel of the last layer: every pixel, their maximum, or their mean."""
 
 
 NetworkCfg: TypeAlias = MlpCfg
