@@ -121,7 +121,7 @@ def test_noise_is_on_the_policys_observations_only() -> None:
 
 def test_contract_is_json_with_what_a_robot_needs() -> None:
     contract = json.loads(json.dumps(make().policy_contract()))
-    assert contract["joint_stiffness"] == [80.0] * 12
+    assert contract["joint_stiffness"] == [100.0] * 12
     assert contract["joint_effort_limit"] == [80.0] * 12
     assert contract["joint_saturation_effort"] == [120.0] * 12
     assert contract["joint_velocity_limit"] == [7.5] * 12
