@@ -37,8 +37,15 @@ def ppo() -> OnPolicyRunnerCfg:
 
 
 def rough_ppo() -> OnPolicyRunnerCfg:
-    """The same over rough ground: more to see, and more to learn."""
-    return replace(ppo(), experiment_name="anymal_rough", max_iterations=1500)
+    """The same over rough ground: first a gait, as on flat ground, and then one level after the other."""
+    cfg = ppo()
+    algorithm = replace(
+        cfg.algorithm,
+        # There is something new to learn until the last level.
+        schedule=LinearCfg(final_learning_rate=1e-4, begin=300, iterations=1200),
+        entropy_decay=EntropyDecayCfg(final=0.0, begin=1000, iterations=400),
+    )
+    return replace(cfg, experiment_name="anymal_rough", max_iterations=1500, algorithm=algorithm)
 
 
 def blind_ppo() -> OnPolicyRunnerCfg:
