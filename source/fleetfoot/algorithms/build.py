@@ -16,7 +16,7 @@ from fleetfoot.algorithms.rnd import Rnd, RndNetworks
 from fleetfoot.algorithms.symmetry import Symmetry
 from fleetfoot.core.seeding import derive_seed, make_generator
 from fleetfoot.core.symmetry import MirrorImage, SymmetricEnv, check_mirror_images
-from fleetfoot.core.vec_env import VecEnv
+from fleetfoot.core.vec_env import WHOLE_REWARD, GroupedRewardEnv, VecEnv
 from fleetfoot.errors import ConfigError
 from fleetfoot.models.actor_critic import Actor, Critic
 from fleetfoot.models.build import build_actor, build_critic, build_inputs, check_groups
@@ -51,6 +51,7 @@ def check_config(env: VecEnv, cfg: OnPolicyRunnerCfg) -> None:
     if cfg.algorithm.rnd is not None:
         check_groups(cfg.obs_groups.rnd_state, env.observation_spec, "agent.obs_groups.rnd_state")
     _mirror_images(env, cfg)
+    _check_reward_groups(env, cfg)
     _check_sequences(env, cfg)
 
 
@@ -80,6 +81,16 @@ def _check_sequences(env: VecEnv, cfg: OnPolicyRunnerCfg) -> None:
         )
 
 
+def _check_reward_groups(env: VecEnv, cfg: OnPolicyRunnerCfg) -> None:
+    wanted = cfg.algorithm.reward_groups
+    known = (env.reward_groups if isinstance(env, GroupedRewardEnv) else ()) or (WHOLE_REWARD,)
+    known += () if cfg.algorithm.rnd is None else ("rnd",)
+    if wanted is not None and set(wanted) != set(known):
+        expected = f"a weight for each of: {', '.join(known)}"
+        fix = "Set it to null for one critic of the whole reward."
+        raise ConfigError("agent.algorithm.reward_groups", got=", ".join(wanted), expected=expected, fix=fix)
+
+
 def _divisors(number: int, largest: int) -> list[int]:
     return [n for n in range(1, min(number, largest) + 1) if number % n == 0]
 
@@ -88,7 +99,8 @@ def _build_ppo(env: VecEnv, cfg: OnPolicyRunnerCfg, device: torch.device) -> Ppo
     spec, groups, num_actions = env.observation_spec, cfg.obs_groups, env.action_spec.size
     with _torch_seeded(derive_seed(cfg.seed, "networks")):
         actor = build_actor(cfg.actor, groups.actor, spec, num_actions).to(device)
-        critic = build_critic(cfg.critic, groups.critic, spec).to(device)
+        num_values = len(cfg.algorithm.reward_groups or (WHOLE_REWARD,))
+        critic = build_critic(cfg.critic, groups.critic, spec, num_values).to(device)
     buffer = _build_buffer(env, cfg, actor, device)
     return Ppo(actor, critic, buffer, cfg.algorithm, cfg.seed, _build_extensions(env, cfg, actor, critic, buffer))
 

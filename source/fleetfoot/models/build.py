@@ -30,15 +30,15 @@ def build_actor(cfg: ActorCfg, groups: Sequence[str], spec: ObservationSpec, num
     return Actor(inputs, memory, Mlp(memory.out_dim, head.in_dim, cfg.network), head)
 
 
-def build_critic(cfg: CriticCfg, groups: Sequence[str], spec: ObservationSpec) -> Critic:
-    """The critic for an environment with these observation groups.
+def build_critic(cfg: CriticCfg, groups: Sequence[str], spec: ObservationSpec, num_values: int = 1) -> Critic:
+    """The critic for an environment with these observation groups, with one value for each group of rewards.
 
     Raises:
         ConfigError: A group does not exist or has a shape that the network cannot read.
     """
     inputs = build_inputs(groups, spec, cfg.obs_normalization, "agent.obs_groups.critic")
     memory = _build_memory(inputs.size)
-    return Critic(inputs, memory, Mlp(memory.out_dim, 1, cfg.network))
+    return Critic(inputs, memory, Mlp(memory.out_dim, num_values, cfg.network))
 
 
 def check_groups(groups: Sequence[str], spec: ObservationSpec, where: str) -> None:

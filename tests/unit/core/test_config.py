@@ -2,6 +2,7 @@ import dataclasses
 import inspect
 import types
 import typing
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import pytest
@@ -117,6 +118,8 @@ def values(hint, limits=types.MappingProxyType({})) -> st.SearchStrategy:
         return st.lists(values(arguments[0]), min_size=limits.get("min_length", 0), max_size=4).map(tuple)
     if origin is tuple:
         return st.tuples(*map(values, arguments))
+    if origin is Mapping:
+        return st.dictionaries(*map(values, arguments), min_size=limits.get("min_length", 0), max_size=4)
     if dataclasses.is_dataclass(hint):
         hints = typing.get_type_hints(hint, include_extras=True)
         return st.builds(hint, **{name: values(field) for name, field in hints.items()})
