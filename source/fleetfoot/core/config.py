@@ -169,8 +169,9 @@ def _set(node: Any, data: Any, path: list[str], text: str, where: str) -> None:
     name, rest = path[0], path[1:]
     if not isinstance(data, dict):
         raise ConfigError(where, got=f"a path below it ({name!r})", expected="no further path: it is a plain value")
+    node = {} if node is None else node  # what is there now has been put there by another override
     if isinstance(node, Mapping):
-        known: Iterable[str] = [*node, name] if not rest else list(node)
+        known: Iterable[str] = [*data, name] if not rest else list(data)
         hints: Mapping[str, Any] = {}
     else:
         known = [f.name for f in dataclasses.fields(node)]
@@ -180,12 +181,12 @@ def _set(node: Any, data: Any, path: list[str], text: str, where: str) -> None:
             f"{where}.{name}", got="an unknown field", expected=f"a field of {where}", fix=nearest(name, known)
         )
     if rest:
-        child = node[name] if isinstance(node, Mapping) else getattr(node, name)
+        child = node.get(name) if isinstance(node, Mapping) else getattr(node, name)
         options = field_options(hints.get(name))
         if child is None and len(options) == 1:  # setting a field of what is switched off switches it on
             child = options[0]()
-            data[name] = TypeAdapter(options[0]).dump_python(child)
-        _set(child, data[name], rest, text, f"{where}.{name}")
+            data[name] = data[name] or TypeAdapter(options[0]).dump_python(child)  # or another override has
+        _set(child, data.setdefault(name, {}), rest, text, f"{where}.{name}")
         return
     value = _parse(text, hints.get(name))
     if name == "kind" and name in hints and value != data["kind"]:

@@ -16,7 +16,7 @@ import fleetfoot.runners.config
 import fleetfoot.sim.config
 import fleetfoot.tasks.cartpole
 import fleetfoot.tasks.velocity.config
-from fleetfoot.algorithms.config import AdaptiveKlCfg, FixedCfg, GammaWarmupCfg, PpoCfg
+from fleetfoot.algorithms.config import AdaptiveKlCfg, FixedCfg, GammaWarmupCfg, PpoCfg, RndCfg
 from fleetfoot.core.config import (
     Count,
     PositiveFloat,
@@ -340,6 +340,24 @@ def test_a_field_of_what_is_switched_off_switches_it_on():
     assert PpoCfg().gamma_warmup is None
     cfg = apply_overrides(PpoCfg(), {"gamma_warmup.start": "0.9"}, where="algorithm")
     assert cfg.gamma_warmup == GammaWarmupCfg(start=0.9)
+
+
+def test_several_fields_of_what_is_switched_off_are_all_set():
+    cfg = apply_overrides(PpoCfg(), {"gamma_warmup.start": "0.9", "gamma_warmup.hold": "7"}, where="algorithm")
+    assert cfg.gamma_warmup == GammaWarmupCfg(start=0.9, hold=7)
+    whole = {"rnd": "{weight: 3}", "rnd.learning_rate": "1e-4", "rnd.predictor.activation": "tanh"}
+    cfg = apply_overrides(PpoCfg(), whole, where="algorithm")
+    assert cfg.rnd == RndCfg(weight=3.0, learning_rate=1e-4, predictor=MlpCfg(activation="tanh"))
+
+
+def test_an_entry_of_a_mapping_that_is_set_with_it_is_set():
+    weights = {"reward_groups": "{goal: 1, effort: 1}", "reward_groups.effort": "0.5"}
+    assert apply_overrides(PpoCfg(), weights, where="algorithm").reward_groups == {"goal": 1.0, "effort": 0.5}
+
+
+def test_an_entry_of_a_mapping_that_is_switched_off_is_refused():
+    with pytest.raises(ConfigError, match=r"^algorithm\.reward_groups: got a path below it"):
+        apply_overrides(PpoCfg(), {"reward_groups.goal": "1"}, where="algorithm")
 
 
 @pytest.mark.parametrize(
