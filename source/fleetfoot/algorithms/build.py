@@ -16,7 +16,7 @@ from fleetfoot.algorithms.rnd import Rnd, RndNetworks
 from fleetfoot.algorithms.symmetry import Symmetry
 from fleetfoot.core.seeding import derive_seed, make_generator
 from fleetfoot.core.symmetry import MirrorImage, SymmetricEnv, check_mirror_images
-from fleetfoot.core.vec_env import VecEnv
+from fleetfoot.core.vec_env import WHOLE_REWARD, GroupedRewardEnv, VecEnv
 from fleetfoot.errors import ConfigError
 from fleetfoot.models.actor_critic import Actor, Critic
 from fleetfoot.models.build import build_actor, build_critic, build_inputs, check_action_range, check_groups
@@ -51,6 +51,7 @@ def check_config(env: VecEnv, cfg: OnPolicyRunnerCfg) -> None:
     if cfg.algorithm.rnd is not None:
         check_groups(cfg.obs_groups.rnd_state, env.observation_spec, "agent.obs_groups.rnd_state")
     _mirror_images(env, cfg)
+    _check_reward_groups(env, cfg)
     _check_sequences(env, cfg)
     with torch.device("meta"):  # what the networks refuse, without allocating them
         _build_networks(env, cfg)
@@ -82,7 +83,6 @@ def _check_sequences(env: VecEnv, cfg: OnPolicyRunnerCfg) -> None:
             fix=f"Use one of {_divisors(count, 4 * parts)}, or change env.scene.num_envs or agent.num_steps_per_env.",
         )
 
-
     samples = count * length // (parts if cfg.algorithm.normalize_advantage_per_mini_batch else 1)
     if samples < 2:
         raise ConfigError(
@@ -91,6 +91,16 @@ def _check_sequences(env: VecEnv, cfg: OnPolicyRunnerCfg) -> None:
             expected="at least two samples",
             fix="Take more steps or more environments.",
         )
+
+
+def _check_reward_groups(env: VecEnv, cfg: OnPolicyRunnerCfg) -> None:
+    wanted = cfg.algorithm.reward_groups
+    known = (env.reward_groups if isinstance(env, GroupedRewardEnv) else ()) or (WHOLE_REWARD,)
+    known += () if cfg.algorithm.rnd is None else ("rnd",)
+    if wanted is not None and set(wanted) != set(known):
+        expected = f"a weight for each of: {', '.join(known)}"
+        fix = "Set it to null for one critic of the whole reward."
+        raise ConfigError("agent.algorithm.reward_groups", got=", ".join(wanted), expected=expected, fix=fix)
 
 
 def _divisors(number: int, largest: int) -> list[int]:
@@ -107,8 +117,9 @@ def _build_ppo(env: VecEnv, cfg: OnPolicyRunnerCfg, device: torch.device) -> Ppo
 def _build_networks(env: VecEnv, cfg: OnPolicyRunnerCfg) -> tuple[Actor, Critic]:
     spec, groups = env.observation_spec, cfg.obs_groups
     actor = build_actor(cfg.actor, groups.actor, spec, env.action_spec.size)
+    num_values = len(cfg.algorithm.reward_groups or (WHOLE_REWARD,))
     if not cfg.algorithm.share_cnn_encoders:
-        return actor, build_critic(cfg.critic, groups.critic, spec)
+        return actor, build_critic(cfg.critic, groups.critic, spec, num_values)
     images = {group for group in groups.critic if len(spec[group]) == 3}
     if not images or not images <= actor.inputs.images.keys():
         raise ConfigError(
@@ -117,7 +128,7 @@ def _build_networks(env: VecEnv, cfg: OnPolicyRunnerCfg) -> tuple[Actor, Critic]
             expected=f"images that the actor sees as well: {', '.join(actor.inputs.images) or 'there is none'}",
             fix="Set it to false, or give both the same images in agent.obs_groups.",
         )
-    return actor, build_critic(cfg.critic, groups.critic, spec, actor.inputs.image_encoders)
+    return actor, build_critic(cfg.critic, groups.critic, spec, num_values, actor.inputs.image_encoders)
 
 
 @contextmanager

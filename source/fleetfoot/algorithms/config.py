@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
@@ -219,6 +220,10 @@ class PpoCfg:
     """Let that weight fall; null for not."""
     max_grad_norm: PositiveFloat = 1.0
     """The gradient of each network is scaled down to this norm."""
+    reward_groups: Annotated[Mapping[str, NonNegativeFloat], Field(min_length=2)] | None = None
+    """A critic for each group of rewards: name to the weight of its advantages, which are normalised within the group
+    first. The groups are those of the environment, or `task` if it has none, and `rnd` where it is used. Null for one
+    critic of the whole reward."""
     normalize_advantage_per_mini_batch: bool = False
     """Normalise advantages over each mini-batch instead of over the rollout."""
     share_cnn_encoders: bool = False

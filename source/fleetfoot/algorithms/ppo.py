@@ -19,7 +19,7 @@ from fleetfoot.algorithms.config import PpoCfg
 from fleetfoot.algorithms.evaluation import evaluate
 from fleetfoot.algorithms.extension import NO_EXTENSIONS, Extensions
 from fleetfoot.algorithms.losses import clip_fraction, surrogate_loss, value_loss
-from fleetfoot.algorithms.returns import compute_gae, normalize_advantages, successor_values
+from fleetfoot.algorithms.returns import compute_gae, join_advantages, normalize_advantages, successor_values
 from fleetfoot.algorithms.schedules import (
     adapt_learning_rate,
     planned_entropy_coef,
@@ -83,6 +83,7 @@ class Ppo:
         shared = not set(actor.parameters()).isdisjoint(critic.parameters())
         self._in_turn_or_at_once = Pair(device, at_once=not shared)
         self._tags = (*_MINI_BATCH_TAGS, *(f"Loss/{loss.name}" for loss in extensions.losses))
+        self._num_critics = 1 if cfg.reward_groups is None else len(cfg.reward_groups)
         self._num_updates = 0
         self._entropy_coef = cfg.entropy_coef
         self.forget()
@@ -154,37 +155,52 @@ class Ppo:
     def _add_bonuses(self, last_obs: Observations) -> dict[str, Tensor]:
         """Add what the extensions reward to the rewards; returns their metrics."""
         metrics: dict[str, Tensor] = {}
-        given = [bonus.reward(self.buffer, last_obs) for bonus in self.extensions.bonuses]
-        for rewards, said in given:
+        given = {bonus.name: bonus.reward(self.buffer, last_obs) for bonus in self.extensions.bonuses}
+        for name, (rewards, said) in given.items():
             self.buffer.rewards += rewards
             metrics |= said
+            self.buffer.group_rewards[name] = rewards
         return metrics
 
     @torch.no_grad()
     def _evaluate(self, last_obs: Observations) -> Batch:
         """Values, advantages and returns of the rollout, in sequences; the transforms have seen them."""
         buffer, cfg = self.buffer, self.cfg
+        rewards, terminated, truncated = self._outcome()
         said = evaluate(self.critic, buffer, last_obs, self._critic_state)
         self._critic_state = said.state_after
         at_limit = said.final_values if cfg.time_limit_bootstrap == "final_observation" else said.values
-        next_values = successor_values(said.values, said.last_values, at_limit, buffer.truncated)
+        next_values = successor_values(said.values, said.last_values, at_limit, truncated)
         advantages, returns = compute_gae(
-            buffer.rewards,
+            rewards,
             said.values,
             next_values,
-            buffer.terminated,
-            buffer.truncated,
+            terminated,
+            truncated,
             gamma=warmed_up_gamma(cfg.gamma, cfg.gamma_warmup, self._num_updates),
             lam=cfg.lam,
         )
         self.critic.update_units(returns)
-        if not cfg.normalize_advantage_per_mini_batch:
+        if cfg.reward_groups is not None:
+            advantages = join_advantages(advantages, cfg.reward_groups.values())
+        elif not cfg.normalize_advantage_per_mini_batch:
             advantages = normalize_advantages(advantages)
         log_probs = buffer.distribution.log_prob(buffer.actions)
         sequences = buffer.sequences(log_probs, said.values, advantages, returns, said.state_before)
         for transform in self.extensions.transforms:
             transform.prepare(buffer, sequences)
         return sequences
+
+    def _outcome(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Rewards, and where episodes terminated and were truncated, `[T, N]` each.
+
+        If groups of rewards have critics of their own, all three have an axis for them, `[T, N, G]` and `[T, N, 1]`.
+        """
+        buffer, groups = self.buffer, self.cfg.reward_groups
+        if groups is None:
+            return buffer.rewards, buffer.terminated, buffer.truncated
+        rewards = torch.stack([buffer.group_rewards[name] for name in groups], dim=-1)
+        return rewards, buffer.terminated[..., None], buffer.truncated[..., None]
 
     def _orders(self, size: int) -> Iterator[Tensor]:
         """For each epoch, in which order the sequences are learned from, int64 `[…]`."""
@@ -232,11 +248,11 @@ class Ppo:
             return torch.stack((surrogate, entropy, kl, clip_fraction(ratio, clip), *extra))
 
     def _learn_value(self, batch: Batch) -> Tensor:
-        """Gradient of `c_v value`; returns (value,)."""
+        """Gradient of `c_v value`, summed over the groups of rewards; returns (value,)."""
         values, _ = self.critic(batch.obs, batch.critic_state, batch.reset)
         clip = self.cfg.clip_param if self.cfg.use_clipped_value_loss else None
         units = self.critic.in_units
-        loss = value_loss(units(values), units(batch.returns), units(batch.values), clip)
+        loss = self._num_critics * value_loss(units(values), units(batch.returns), units(batch.values), clip)
         (self.cfg.value_loss_coef * loss).backward()
         return loss.detach()[None]
 
@@ -317,5 +333,6 @@ def _clip_gradient(parameters: Iterable[Tensor], max_norm: float) -> Tensor:
 
 def _fit_metrics(sequences: Batch) -> dict[str, Tensor]:
     """How much of the returns the critic explains: `1 - var(R - V) / var(R)`."""
-    residual = (sequences.returns - sequences.values).var()
-    return {"Policy/explained_variance": 1.0 - residual / sequences.returns.var().clamp(min=1e-8)}
+    values, returns = (x.reshape(*sequences.reset.shape, -1).sum(-1) for x in (sequences.values, sequences.returns))
+    residual = (returns - values).var()
+    return {"Policy/explained_variance": 1.0 - residual / returns.var().clamp(min=1e-8)}

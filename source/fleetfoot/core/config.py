@@ -169,8 +169,9 @@ def _set(node: Any, data: Any, path: list[str], text: str, where: str) -> None:
     name, rest = path[0], path[1:]
     if not isinstance(data, dict):
         raise ConfigError(where, got=f"a path below it ({name!r})", expected="no further path: it is a plain value")
+    node = {} if node is None else node  # what is there now has been put there by another override
     if isinstance(node, Mapping):
-        known: Iterable[str] = [*node, name] if not rest else list(node)
+        known: Iterable[str] = [*data, name] if not rest else list(data)
         hints: Mapping[str, Any] = {}
     else:
         known = [f.name for f in dataclasses.fields(node)]
@@ -180,11 +181,12 @@ def _set(node: Any, data: Any, path: list[str], text: str, where: str) -> None:
             f"{where}.{name}", got="an unknown field", expected=f"a field of {where}", fix=nearest(name, known)
         )
     if rest:
-        child = node[name] if isinstance(node, Mapping) else getattr(node, name)
+        child = node.get(name) if isinstance(node, Mapping) else getattr(node, name)
         if child is None:  # setting a field of what is switched off switches it on
-            child = _switched_on(field_options(hints.get(name)), rest, text, f"{where}.{name}")
-            data[name] = None if child is None else TypeAdapter(type(child)).dump_python(child)
-        _set(child, data[name], rest, text, f"{where}.{name}")
+            child = _switched_on(field_options(hints.get(name)), data.get(name), rest, text, f"{where}.{name}")
+            if child is not None and not data[name]:  # else another override has
+                data[name] = TypeAdapter(type(child)).dump_python(child)
+        _set(child, data.setdefault(name, {}), rest, text, f"{where}.{name}")
         return
     value = _parse(text, hints.get(name))
     if name == "kind" and name in hints and value != data["kind"]:
@@ -192,15 +194,16 @@ def _set(node: Any, data: Any, path: list[str], text: str, where: str) -> None:
     data[name] = value
 
 
-def _switched_on(options: list[type], rest: list[str], text: str, where: str) -> Any:
+def _switched_on(options: list[type], given: Any, rest: list[str], text: str, where: str) -> Any:
     """What a field becomes when something below it is set: the only member there is, or the one whose kind is given."""
     if len(options) <= 1:
         return options[0]() if options else None
     members = {str(_kind_of(option)): option for option in options}
-    if rest == ["kind"] and text in members:
-        return members[text]()
-    got = repr(text) if rest == ["kind"] else "null"
-    fix = nearest(text, members) if rest == ["kind"] else f"Set {where}.kind as well."
+    kind = given.get("kind") if isinstance(given, dict) else text if rest == ["kind"] else None
+    if kind in members:
+        return members[kind]()
+    fix = f"Set {where}.kind as well." if kind is None else nearest(str(kind), members)
+    got = "null" if kind is None else repr(kind)
     raise ConfigError(f"{where}.kind", got=got, expected=f"one of {', '.join(members)}", fix=fix)
 
 

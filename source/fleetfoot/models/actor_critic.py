@@ -102,7 +102,9 @@ class Actor(nn.Module):
 
 @final
 class Critic(nn.Module):
-    """The value function: observations and state in, one value and the next state out.
+    """The value function: observations and state in, value and next state out.
+
+    Where rewards come in groups, there is a value for each, and an axis for them: `[T, B, G]`.
 
     Args:
         inputs: What it sees.

@@ -61,14 +61,19 @@ def build_actor(cfg: ActorCfg, groups: Sequence[str], spec: ObservationSpec, num
 
 
 def build_critic(
-    cfg: CriticCfg, groups: Sequence[str], spec: ObservationSpec, encoders: Mapping[str, Cnn] | None = None
+    cfg: CriticCfg,
+    groups: Sequence[str],
+    spec: ObservationSpec,
+    num_values: int = 1,
+    encoders: Mapping[str, Cnn] | None = None,
 ) -> Critic:
-    """The critic for an environment with these observation groups.
+    """The critic for an environment with these observation groups, with one value for each group of rewards.
 
     Args:
         cfg: The network.
         groups: What it reads.
         spec: What there is to read.
+        num_values: Groups of rewards.
         encoders: Networks that images are seen through, to share those of the actor; None for its own.
 
     Raises:
@@ -78,7 +83,7 @@ def build_critic(
         encoders = build_encoders(cfg, groups, spec, "agent.critic")
     inputs = build_inputs(groups, spec, cfg.obs_normalization, "agent.obs_groups.critic", encoders)
     memory = build_memory(cfg.memory, inputs.size, where="agent.critic.memory")
-    network = Mlp(memory.out_dim, 1, cfg.network)
+    network = Mlp(memory.out_dim, num_values, cfg.network)
     scale = ValueScale(network.last_layer) if cfg.value_normalization else None
     return Critic(inputs, memory, network, scale)
 
