@@ -7,46 +7,110 @@ from typing import assert_never
 import torch
 
 from fleetfoot.algorithms.algorithm import Algorithm
-from fleetfoot.algorithms.config import PpoCfg
+from fleetfoot.algorithms.config import KlLossCfg
+from fleetfoot.algorithms.distillation import Distillation
 from fleetfoot.algorithms.extension import NO_EXTENSIONS, Extensions
 from fleetfoot.algorithms.ppo import Ppo
 from fleetfoot.algorithms.symmetry import MirrorAugmentation
+from fleetfoot.algorithms.teachers import Teachers
 from fleetfoot.core.seeding import derive_seed, make_generator
 from fleetfoot.core.symmetry import MirrorImage, SymmetricEnv, check_mirror_images
 from fleetfoot.core.vec_env import VecEnv
 from fleetfoot.errors import ConfigError
 from fleetfoot.models.actor_critic import Actor
 from fleetfoot.models.build import ObservationSpec, build_actor, build_critic, check_groups
-from fleetfoot.runners.config import OnPolicyRunnerCfg
+from fleetfoot.models.distributions import Gaussian
+from fleetfoot.runners.config import DistillationRunnerCfg, OnPolicyRunnerCfg, RunnerCfg
 from fleetfoot.storage.rollout import RolloutBuffer
 
-__all__ = ["build_algorithm", "check_config"]
+__all__ = ["build_algorithm", "build_distillation", "check_config"]
 
 
 def build_algorithm(env: VecEnv, cfg: OnPolicyRunnerCfg, device: torch.device) -> Algorithm:
-    """The algorithm that a config asks for, with its networks and its rollout buffer.
+    """The on-policy algorithm that a config asks for, with its networks and its rollout buffer.
 
     Raises:
         ConfigError: The config does not fit the environment.
     """
     check_config(env, cfg)
-    match cfg.algorithm:
-        case PpoCfg():
-            return _build_ppo(env, cfg, device)
-        case _:
-            assert_never(cfg.algorithm)
+    return _build_ppo(env, cfg, device)
 
 
-def check_config(env: VecEnv, cfg: OnPolicyRunnerCfg) -> None:
+def build_distillation(env: VecEnv, cfg: DistillationRunnerCfg, device: torch.device) -> Distillation:
+    """Student and teachers, who are not trained yet, with a rollout buffer.
+
+    Raises:
+        ConfigError: The config does not fit the environment.
+    """
+    check_config(env, cfg)
+    spec, groups, num_actions = env.observation_spec, cfg.obs_groups, env.action_spec.size
+    with torch.random.fork_rng(devices=[]):  # torch initialises layers from its global generator: borrow it
+        torch.manual_seed(derive_seed(cfg.seed, "networks"))
+        student = build_actor(cfg.student, groups.student, spec, num_actions, "student").to(device)
+        actors = {
+            name: build_actor(teacher, groups.teacher, spec, num_actions, "teacher").to(device)
+            for name, teacher in cfg.teachers.items()
+        }
+    buffer = RolloutBuffer(
+        cfg.num_steps_per_env,
+        env.num_envs,
+        cfg.num_steps_per_env,
+        {group: spec[group] for group in groups.student},
+        (),
+        _one_distribution(actors["teacher"], spec, device),
+        student.memory.initial_state(1, device),
+        device,
+    )
+    return Distillation(student, Teachers(actors, env.num_envs, device), buffer, cfg.algorithm, cfg.seed)
+
+
+def check_config(env: VecEnv, cfg: RunnerCfg) -> None:
     """Find what cannot work between a config and an environment.
 
     Raises:
         ConfigError: An observation group does not exist, or the samples don't divide into mini-batches.
     """
-    check_groups(cfg.obs_groups.actor, env.observation_spec, "agent.obs_groups.actor")
-    check_groups(cfg.obs_groups.critic, env.observation_spec, "agent.obs_groups.critic")
-    _mirror_images(env, cfg)
-    _check_sequences(env, cfg)
+    match cfg:
+        case OnPolicyRunnerCfg():
+            check_groups(cfg.obs_groups.actor, env.observation_spec, "agent.obs_groups.actor")
+            check_groups(cfg.obs_groups.critic, env.observation_spec, "agent.obs_groups.critic")
+            _mirror_images(env, cfg)
+            _check_sequences(env, cfg)
+        case DistillationRunnerCfg():
+            check_groups(cfg.obs_groups.student, env.observation_spec, "agent.obs_groups.student")
+            check_groups(cfg.obs_groups.teacher, env.observation_spec, "agent.obs_groups.teacher")
+            _check_environments(env, cfg)
+            _check_distributions(cfg)
+        case _:
+            assert_never(cfg)
+
+
+def _check_environments(env: VecEnv, cfg: DistillationRunnerCfg) -> None:
+    """Each mini-batch and each teacher has its part of them."""
+    parts, teachers = cfg.algorithm.num_mini_batches, len(cfg.teachers)
+    if env.num_envs % parts:
+        raise ConfigError(
+            "agent.algorithm.num_mini_batches",
+            got=f"{parts}, with {env.num_envs} environments",
+            expected="a divisor of the number of environments",
+            fix=f"Use one of {_divisors(env.num_envs, 4 * parts)}, or change env.scene.num_envs.",
+        )
+    if env.num_envs < teachers:
+        got = f"{teachers} teachers, with {env.num_envs} environments"
+        raise ConfigError("agent.more_teachers", got=got, expected="an environment for each", fix="Have more of them.")
+
+
+def _check_distributions(cfg: DistillationRunnerCfg) -> None:
+    """What the teachers say is kept side by side, and a divergence exists only between two of a kind."""
+    kind, student = cfg.teacher.distribution.kind, cfg.student.distribution.kind
+    for name, teacher in cfg.teachers.items():
+        if teacher.distribution.kind != kind:
+            where, got = f"agent.{name}.distribution.kind", teacher.distribution.kind
+            raise ConfigError(where, got=got, expected=f"{kind}, as of agent.teacher: all teachers have the same")
+    if isinstance(cfg.algorithm.loss, KlLossCfg) and student != kind:
+        expected = f"{kind}, as of agent.teacher, for a divergence from it"
+        fix = "Or use another agent.algorithm.loss.kind: mse, huber."
+        raise ConfigError("agent.student.distribution.kind", got=student, expected=expected, fix=fix)
 
 
 def _sequence_length(cfg: OnPolicyRunnerCfg) -> int:
@@ -93,20 +157,23 @@ def _build_ppo(env: VecEnv, cfg: OnPolicyRunnerCfg, device: torch.device) -> Ppo
 def _build_buffer(
     env: VecEnv, cfg: OnPolicyRunnerCfg, groups: ObservationSpec, actor: Actor, device: torch.device
 ) -> RolloutBuffer:
-    one = {group: torch.zeros(1, *shape, device=device) for group, shape in groups.items()}
-    state = actor.memory.initial_state(1, device)
-    with torch.no_grad():
-        distribution, _ = actor.step(one, state)
     return RolloutBuffer(
         cfg.num_steps_per_env,
         env.num_envs,
         _sequence_length(cfg),
         groups,
         cfg.obs_groups.critic,
-        distribution,
-        state,
+        _one_distribution(actor, groups, device),
+        actor.memory.initial_state(1, device),
         device,
     )
+
+
+@torch.no_grad()
+def _one_distribution(actor: Actor, groups: ObservationSpec, device: torch.device) -> Gaussian:
+    """What an actor says of one environment, `[1, A]` each."""
+    one = {group: torch.zeros(1, *groups[group], device=device) for group in actor.inputs.groups}
+    return actor.step(one, actor.memory.initial_state(1, device))[0]
 
 
 def _build_extensions(env: VecEnv, cfg: OnPolicyRunnerCfg, groups: tuple[str, ...], device: torch.device) -> Extensions:

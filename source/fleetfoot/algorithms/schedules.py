@@ -1,4 +1,4 @@
-"""What changes in the course of a training: the learning rate (on the device: nothing is read back), the discount."""
+"""What changes in the course of a training, as the learning rate (on the device: nothing is read back)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,23 @@ from typing import assert_never
 import torch
 from torch import Tensor
 
-from fleetfoot.algorithms.config import AdaptiveKlCfg, EntropyDecayCfg, FixedCfg, GammaWarmupCfg, LinearCfg, ScheduleCfg
+from fleetfoot.algorithms.config import (
+    AdaptiveKlCfg,
+    EntropyDecayCfg,
+    FixedCfg,
+    GammaWarmupCfg,
+    LinearCfg,
+    MixingCfg,
+    ScheduleCfg,
+)
 
-__all__ = ["adapt_learning_rate", "planned_entropy_coef", "planned_learning_rate", "warmed_up_gamma"]
+__all__ = [
+    "adapt_learning_rate",
+    "planned_entropy_coef",
+    "planned_learning_rate",
+    "planned_teacher_share",
+    "warmed_up_gamma",
+]
 
 
 def adapt_learning_rate(cfg: ScheduleCfg, learning_rate: Tensor, kl: Tensor) -> Tensor:
@@ -65,6 +79,18 @@ def planned_entropy_coef(start: float, decay: EntropyDecayCfg | None, iteration:
     if decay is None:
         return start
     return _straight(start, decay.final, decay.begin, decay.iterations, iteration)
+
+
+def planned_teacher_share(mixing: MixingCfg | None, iteration: int) -> float:
+    """Share of the environments that the teacher acts in, `start + x (final - start)`, with `x` the share of the way.
+
+    Args:
+        mixing: How it changes; None for a teacher that never acts.
+        iteration: Iterations done.
+    """
+    if mixing is None:
+        return 0.0
+    return _straight(mixing.start, mixing.final, mixing.begin, mixing.iterations, iteration)
 
 
 def warmed_up_gamma(gamma: float, warmup: GammaWarmupCfg | None, iteration: int) -> float:

@@ -18,13 +18,22 @@ ObservationSpec = Mapping[str, tuple[int, ...]]
 """Group name to the shape of one environment's observation."""
 
 
-def build_actor(cfg: ActorCfg, groups: Sequence[str], spec: ObservationSpec, num_actions: int) -> Actor:
+def build_actor(
+    cfg: ActorCfg, groups: Sequence[str], spec: ObservationSpec, num_actions: int, name: str = "actor"
+) -> Actor:
     """The actor for an environment with these observation groups.
+
+    Args:
+        cfg: The network.
+        groups: The observation groups that it reads.
+        spec: Those that there are.
+        num_actions: How many actions it decides.
+        name: What it is called below `agent.obs_groups.`.
 
     Raises:
         ConfigError: A group does not exist or has a shape that the network cannot read.
     """
-    inputs = _build_inputs(groups, spec, cfg.obs_normalization, "agent.obs_groups.actor")
+    inputs = _build_inputs(groups, spec, cfg.obs_normalization, f"agent.obs_groups.{name}")
     head = _build_head(cfg.distribution, num_actions)
     memory = _build_memory(inputs.size)
     return Actor(inputs, memory, Mlp(memory.out_dim, head.in_dim, cfg.network), head)

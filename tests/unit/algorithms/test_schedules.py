@@ -1,11 +1,19 @@
 import pytest
 import torch
 
-from fleetfoot.algorithms.config import AdaptiveKlCfg, EntropyDecayCfg, FixedCfg, GammaWarmupCfg, LinearCfg
+from fleetfoot.algorithms.config import (
+    AdaptiveKlCfg,
+    EntropyDecayCfg,
+    FixedCfg,
+    GammaWarmupCfg,
+    LinearCfg,
+    MixingCfg,
+)
 from fleetfoot.algorithms.schedules import (
     adapt_learning_rate,
     planned_entropy_coef,
     planned_learning_rate,
+    planned_teacher_share,
     warmed_up_gamma,
 )
 
@@ -82,3 +90,11 @@ def test_the_entropy_bonus_waits_falls_and_stays():
         [0.005, 0.005, 0.004, 0.001, 0.001]
     )
     assert planned_entropy_coef(0.005, None, 99) == 0.005
+
+
+def test_the_teacher_acts_ever_less():
+    mixing = MixingCfg(start=1.0, final=0.2, begin=10, iterations=4)
+    shares = [planned_teacher_share(mixing, iteration) for iteration in (0, 10, 11, 12, 14, 99)]
+    assert shares == pytest.approx([1.0, 1.0, 0.8, 0.6, 0.2, 0.2])
+    assert planned_teacher_share(MixingCfg(iterations=3), 3) == 0.0
+    assert planned_teacher_share(None, 0) == 0.0
