@@ -13,11 +13,11 @@ from typing import Any, final
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from fleetfoot.algorithms.config import PpoCfg
 from fleetfoot.algorithms.evaluation import evaluate
 from fleetfoot.algorithms.extension import NO_EXTENSIONS, Extensions
+from fleetfoot.algorithms.guard import count_non_finite, take_step
 from fleetfoot.algorithms.losses import clip_fraction, surrogate_loss, value_loss
 from fleetfoot.algorithms.returns import compute_gae, join_advantages, normalize_advantages, successor_values
 from fleetfoot.algorithms.schedules import (
@@ -93,6 +93,11 @@ class Ppo:
         """Actor and critic."""
         return {"actor": self.actor, "critic": self.critic}
 
+    @property
+    def acts_alone(self) -> bool:
+        """Always."""
+        return True
+
     def forget(self) -> None:
         """All that is remembered of the episodes is gone, as when they begin afresh."""
         num_envs, device = self.buffer.num_envs, self.buffer.rewards.device
@@ -119,7 +124,7 @@ class Ppo:
         """Learn from a full rollout; see `Algorithm.update`."""
         assert self.buffer.is_full
         self._follow_plans()
-        metrics = {**self._count_non_finite(), **self._add_bonuses(last_obs)}
+        metrics = {**count_non_finite(self.buffer), **self._add_bonuses(last_obs)}
         sequences = self._evaluate(last_obs)
         metrics |= _fit_metrics(sequences)
         totals = torch.zeros(len(self._tags), device=sequences.values.device)
@@ -142,9 +147,15 @@ class Ppo:
             self.learning_rate.fill_(rate)
         self._entropy_coef = planned_entropy_coef(cfg.entropy_coef, cfg.entropy_decay, self._num_updates)
 
+    @property
+    def _only_critic_learns(self) -> bool:
+        """Whether the actor stays as it is for now, with its normaliser."""
+        return self._num_updates < self.cfg.critic_warmup
+
     def _end_update(self) -> None:
         """What is learned once per rollout; then the next one can be collected."""
-        self.actor.inputs.update(self.buffer.obs)
+        if not self._only_critic_learns:
+            self.actor.inputs.update(self.buffer.obs)
         self.critic.inputs.update(self.buffer.obs)
         for bonus in self.extensions.bonuses:
             bonus.end_update(self.buffer)
@@ -222,12 +233,12 @@ class Ppo:
             lambda: self._learn_policy(collected, batch), lambda: self._learn_value(batch)
         )
         policy, extra = policy.tensor_split((4,))
-        self.learning_rate.copy_(adapt_learning_rate(self.cfg.schedule, self.learning_rate, policy[2]))
-        norms = torch.stack([_clip_gradient(*part) for part in zip(self._parts, self._max_norms, strict=True)])
-        # A step with a NaN or infinite gradient is left out on the device, by the fused optimiser itself.
-        skipped = 1.0 - norms.isfinite().all().to(norms.dtype)
-        self.optimizer.found_inf = skipped  # pyright: ignore[reportAttributeAccessIssue] (torch.amp's own protocol)
-        self.optimizer.step()
+        if self._only_critic_learns:  # the rest is computed all the same, for what extensions learn from it
+            for parameter in self._parts[0]:
+                parameter.grad = None
+        else:
+            self.learning_rate.copy_(adapt_learning_rate(self.cfg.schedule, self.learning_rate, policy[2]))
+        norms, skipped = take_step(self.optimizer, self._parts, self._max_norms)
         return torch.cat((policy, value, norms[:2], skipped[None], extra))
 
     def _learn_policy(self, collected: Batch, batch: Batch) -> Tensor:
@@ -263,12 +274,6 @@ class Ppo:
             groups.append({"params": part, "lr": torch.tensor(rate, device=device)})
         return torch.optim.Adam(groups, lr=self.learning_rate, fused=True)
 
-    def _count_non_finite(self) -> dict[str, Tensor]:
-        """How many numbers of the rollout are NaN or infinite, by what they are."""
-        checked = {"reward": self.buffer.rewards, "actions": self.buffer.actions}
-        checked |= {f"obs/{group}": obs for group, obs in self.buffer.obs.items()}
-        return {f"NonFinite/{name}": (~x.isfinite()).sum().float() for name, x in checked.items()}
-
     def train_mode(self) -> None:
         """Networks behave as in training."""
         self.actor.train()
@@ -293,12 +298,10 @@ class Ppo:
             "extensions": {name: extension.state_dict() for name, extension in self.extensions.by_name.items()},
         }
 
-    def load_state_dict(self, state: Mapping[str, Any], *, optimizer: bool = True) -> None:
-        """Take over a state; without `optimizer`, only the networks with their normalisers."""
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over a state."""
         self.actor.load_state_dict(state["actor"])
         self.critic.load_state_dict(state["critic"])
-        if not optimizer:
-            return
         rates = [group["lr"] for group in self.optimizer.param_groups]
         self.optimizer.load_state_dict(state["optimizer"])
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
@@ -320,15 +323,6 @@ def _disjoint_parameters(networks: Iterable[nn.Module]) -> list[list[Tensor]]:
         parts.append([p for p in network.parameters() if p.requires_grad and p not in seen])
         seen.update(parts[-1])
     return parts
-
-
-def _clip_gradient(parameters: Iterable[Tensor], max_norm: float) -> Tensor:
-    """Scale the gradient of one network down to a norm; returns the norm it had, `[]`."""
-    parameters = [p for p in parameters if p.grad is not None]
-    norm = get_total_norm([p.grad for p in parameters if p.grad is not None])
-    if max_norm < math.inf:
-        clip_grads_with_norm_(parameters, max_norm, norm)
-    return norm
 
 
 def _fit_metrics(sequences: Batch) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from fleetfoot.cli.arguments import Command, build_parser
-from fleetfoot.core.config import field_options
+from fleetfoot.core.config import field_docs, field_options
 from fleetfoot.tasks.registry import TaskSpec
 
 __all__ = ["help_text"]
@@ -31,7 +31,7 @@ def help_text(command: Command, task: TaskSpec, agent: str) -> str:
 def describe_fields(cfg: Any, path: str) -> Iterator[str]:
     """Two or three lines for each field of a config and of the configs in it."""
     hints = typing.get_type_hints(type(cfg), include_extras=True)
-    docs = {name: info.description or "" for name, info in type(cfg).__pydantic_fields__.items()}
+    docs = field_docs(type(cfg))
     for item in dataclasses.fields(cfg):
         value, hint, name = getattr(cfg, item.name), hints[item.name], f"{path}.{item.name}"
         if dataclasses.is_dataclass(value):

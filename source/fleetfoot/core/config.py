@@ -43,6 +43,7 @@ __all__ = [
     "config",
     "decode",
     "encode",
+    "field_docs",
     "field_options",
     "nearest",
 ]
@@ -136,6 +137,12 @@ def nearest(name: str, names: Iterable[str]) -> str:
     known = sorted(names)
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(known)}."
+
+
+def field_docs(cls: type) -> dict[str, str]:
+    """What each field of a config means, also those that its base declares: pydantic reads them only there."""
+    declared = [vars(base)["__pydantic_fields__"] for base in cls.__mro__[::-1] if "__pydantic_fields__" in vars(base)]
+    return {name: info.description for fields in declared for name, info in fields.items() if info.description}
 
 
 def field_options(hint: Any) -> list[type]:

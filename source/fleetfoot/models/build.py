@@ -45,16 +45,25 @@ ObservationSpec = Mapping[str, tuple[int, ...]]
 """Group name to the shape of one environment's observation."""
 
 
-def build_actor(cfg: ActorCfg, groups: Sequence[str], spec: ObservationSpec, num_actions: int) -> Actor:
+def build_actor(
+    cfg: ActorCfg, groups: Sequence[str], spec: ObservationSpec, num_actions: int, name: str = "actor"
+) -> Actor:
     """The actor for an environment with these observation groups.
+
+    Args:
+        cfg: The network.
+        groups: The observation groups that it reads.
+        spec: Those that there are.
+        num_actions: How many actions it decides.
+        name: What it is called below `agent.` and `agent.obs_groups.`.
 
     Raises:
         ConfigError: A group does not exist or has a shape that the network cannot read.
     """
-    encoders = build_encoders(cfg, groups, spec, "agent.actor")
-    inputs = build_inputs(groups, spec, cfg.obs_normalization, "agent.obs_groups.actor", encoders)
+    encoders = build_encoders(cfg, groups, spec, f"agent.{name}")
+    inputs = build_inputs(groups, spec, cfg.obs_normalization, f"agent.obs_groups.{name}", encoders)
     head = _build_head(cfg.distribution, num_actions)
-    memory = build_memory(cfg.memory, inputs.size, where="agent.actor.memory")
+    memory = build_memory(cfg.memory, inputs.size, where=f"agent.{name}.memory")
     network = Mlp(memory.out_dim, head.in_dim, cfg.network)
     head.init_last_layer(network.last_layer)
     return Actor(inputs, memory, network, head)

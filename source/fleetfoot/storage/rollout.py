@@ -92,7 +92,8 @@ class RolloutBuffer:
         sequence_length: `L`; divides `T`.
         obs_spec: Observation groups to keep and their shapes.
         final_groups: Those of them that are also kept as they were before a reset.
-        distribution: The policy for one environment, `[1, A]` each, to see what has to be kept of it.
+        distribution: What is learned from, for one environment, `[1, A]` each, to see what has to be kept of it: the
+            policy that acts, or the teacher's.
         actor_state: Its memory for one environment, `[layers, 1, H]` each.
         device: Where the buffer lives.
     """
@@ -156,6 +157,11 @@ class RolloutBuffer:
             for group, rows in self.final_obs.items():
                 rows[t].copy_(result.final_obs[group])
         self._step += 1
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether a rollout begins."""
+        return self._step == 0
 
     @property
     def is_full(self) -> bool:
