@@ -13,7 +13,6 @@ import torch
 from rsl_rl.models import MLPModel, RNNModel
 from rsl_rl.runners import OnPolicyRunner
 from tensordict import TensorDict
-from torch.distributions import Normal
 
 from fleetfoot.algorithms.build import build_algorithm
 from fleetfoot.compat.checkpoint_file import read_checkpoint_file, write_checkpoint_file
@@ -26,13 +25,6 @@ DATA = Path(__file__).parents[1] / "data" / "rsl_rl"
 N, A = 4, 2
 SPEC = {"policy": (5,), "critic": (7,)}
 SAME = {"rtol": 1e-6, "atol": 1e-6}
-
-
-@pytest.fixture(autouse=True)
-def _torch_validates_as_before():
-    """rsl_rl switches the validation of every distribution in the process off."""
-    yield
-    Normal.set_default_validate_args(True)
 
 
 class TheirEnv:
