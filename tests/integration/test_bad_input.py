@@ -41,7 +41,8 @@ def refused(script, *words: str, cwd: Path, name: str = "train", **options) -> s
         ),
         (
             ["--task", "Isaac-Ant"],
-            "--task: got 'Isaac-Ant'; expected the name of a task. Known: Anymal-Flat, Cartpole.",
+            "--task: got 'Isaac-Ant'; expected the name of a task. "
+            "Known: Anymal-Flat, Anymal-Rough, Anymal-Rough-Blind, Cartpole.",
         ),
         (
             [*TASK, "--agent", "sac"],
