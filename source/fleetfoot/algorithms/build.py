@@ -82,7 +82,6 @@ def _check_sequences(env: VecEnv, cfg: OnPolicyRunnerCfg) -> None:
             fix=f"Use one of {_divisors(count, 4 * parts)}, or change env.scene.num_envs or agent.num_steps_per_env.",
         )
 
-
     samples = count * length // (parts if cfg.algorithm.normalize_advantage_per_mini_batch else 1)
     if samples < 2:
         raise ConfigError(
