@@ -58,6 +58,8 @@ def _dispatch(arguments: Arguments) -> int:
             from fleetfoot.cli.evaluate import evaluate as run
         case "export":
             from fleetfoot.cli.export import export as run
+        case "migrate":
+            from fleetfoot.cli.migrate import migrate as run
         case "list_tasks":
             from fleetfoot.cli.list_tasks import list_tasks as run
         case _:

@@ -145,6 +145,10 @@ class Runner(ABC, Generic[C, A]):
         """Let `learn` return after the iteration in progress; safe to call from a signal handler."""
         self.stop_requested = True
 
+    def go_on_from(self, obs: Observations) -> None:
+        """Let the next `learn` begin with these observations, and reset nothing."""
+        self._obs = obs
+
     def _iterate(self, obs: Observations, last: int) -> Observations:
         """One iteration: collect, update, report; returns the observations after it."""
         start = time.perf_counter()
