@@ -109,7 +109,8 @@ def _trained_so_far(plan: Plan, learned: Learned, source: Path, console: Console
     from fleetfoot.compat.adoption import ALL_PARTS, adopt
     from fleetfoot.runners.on_policy import OnPolicyRunner
 
-    cfg: OnPolicyRunnerCfg = plan.agent_cfg
+    cfg = plan.agent_cfg
+    assert isinstance(cfg, OnPolicyRunnerCfg)
     with console.stage(f"make {cfg.algorithm.num_mini_batches} environments of {plan.task.name}"):
         env = _make_env(plan, cfg.algorithm.num_mini_batches)
     try:
