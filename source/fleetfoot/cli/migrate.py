@@ -13,12 +13,12 @@ from fleetfoot.cli.plan import Plan, make_plan, with_shorthands
 from fleetfoot.cli.run_folder import new_run_folder, write_params
 from fleetfoot.core.config import apply_overrides, encode
 from fleetfoot.errors import CheckpointError, ConfigError
+from fleetfoot.runners.config import OnPolicyRunnerCfg
 from fleetfoot.runners.logging.console import Console
 
 if TYPE_CHECKING:
     from fleetfoot.compat.checkpoint_file import Learned
     from fleetfoot.core.vec_env import VecEnv
-    from fleetfoot.runners.config import OnPolicyRunnerCfg
     from fleetfoot.runners.on_policy import OnPolicyRunner
 
 __all__ = ["migrate"]
@@ -66,6 +66,7 @@ def _to_fleetfoot(arguments: Arguments, source: Path, console: Console) -> Path:
     for part in learned.left_out:
         console.message(f"{part} is left out: there is nothing like it here.")
     plan = _with_their_agent(plan, arguments, source, console)
+    console.message(f"observations and actions are taken to mean what they mean in {plan.task.name}.")
     with _trained_so_far(plan, learned, source, console) as runner:
         path = Path(flags.output) if flags.output else None
         if path is None:
@@ -110,7 +111,8 @@ def _trained_so_far(plan: Plan, learned: Learned, source: Path, console: Console
     from fleetfoot.runners.on_policy import OnPolicyRunner
 
     cfg = plan.agent_cfg
-    assert isinstance(cfg, OnPolicyRunnerCfg)
+    if not isinstance(cfg, OnPolicyRunnerCfg):
+        raise ConfigError("--agent", got=plan.agent_name, expected="an agent with an actor and a critic")
     with console.stage(f"make {cfg.algorithm.num_mini_batches} environments of {plan.task.name}"):
         env = _make_env(plan, cfg.algorithm.num_mini_batches)
     try:

@@ -145,8 +145,8 @@ def test_without_a_seed_it_is_that_of_torch(theirs, their_cfg):
 
 
 def test_groups_that_are_not_there_are_named_with_those_that_are(theirs, their_cfg):
-    their_cfg["obs_groups"]["critic"] = ["policy", "mroe"]
-    with pytest.raises(ConfigError, match=r"got 'mroe'.*policy, more.*'more'"):
+    their_cfg["obs_groups"]["critic"] = ["policy", "more_"]
+    with pytest.raises(ConfigError, match=r"got 'more_'.*policy, more.*'more'"):
         OnPolicyRunner(theirs, their_cfg)
 
 
