@@ -11,6 +11,7 @@ from fleetfoot.algorithms.config import PpoCfg
 from fleetfoot.algorithms.extension import NO_EXTENSIONS, Extensions
 from fleetfoot.algorithms.ppo import Ppo
 from fleetfoot.algorithms.symmetry import MirrorAugmentation
+from fleetfoot.core.distributed import ALONE, Ranks
 from fleetfoot.core.seeding import derive_seed, make_generator
 from fleetfoot.core.symmetry import MirrorImage, SymmetricEnv, check_mirror_images
 from fleetfoot.core.vec_env import VecEnv
@@ -23,8 +24,10 @@ from fleetfoot.storage.rollout import RolloutBuffer
 __all__ = ["build_algorithm", "check_config"]
 
 
-def build_algorithm(env: VecEnv, cfg: OnPolicyRunnerCfg, device: torch.device) -> Algorithm:
+def build_algorithm(env: VecEnv, cfg: OnPolicyRunnerCfg, device: torch.device, ranks: Ranks = ALONE) -> Algorithm:
     """The algorithm that a config asks for, with its networks and its rollout buffer.
+
+    Networks are the same on all ranks, and follow from the config's seed; all else that is random is each rank's own.
 
     Raises:
         ConfigError: The config does not fit the environment.
@@ -32,7 +35,7 @@ def build_algorithm(env: VecEnv, cfg: OnPolicyRunnerCfg, device: torch.device) -
     check_config(env, cfg)
     match cfg.algorithm:
         case PpoCfg():
-            return _build_ppo(env, cfg, device)
+            return _build_ppo(env, cfg, device, ranks)
         case _:
             assert_never(cfg.algorithm)
 
@@ -79,7 +82,7 @@ def _divisors(number: int, largest: int) -> list[int]:
     return [n for n in range(1, min(number, largest) + 1) if number % n == 0]
 
 
-def _build_ppo(env: VecEnv, cfg: OnPolicyRunnerCfg, device: torch.device) -> Ppo:
+def _build_ppo(env: VecEnv, cfg: OnPolicyRunnerCfg, device: torch.device, ranks: Ranks) -> Ppo:
     spec, groups, num_actions = env.observation_spec, cfg.obs_groups, env.action_spec.size
     with torch.random.fork_rng(devices=[]):  # torch initialises layers from its global generator: borrow it
         torch.manual_seed(derive_seed(cfg.seed, "networks"))
@@ -87,7 +90,8 @@ def _build_ppo(env: VecEnv, cfg: OnPolicyRunnerCfg, device: torch.device) -> Ppo
         critic = build_critic(cfg.critic, groups.critic, spec).to(device)
     used = {group: spec[group] for group in (*groups.actor, *groups.critic)}
     buffer = _build_buffer(env, cfg, used, actor, device)
-    return Ppo(actor, critic, buffer, cfg.algorithm, cfg.seed, _build_extensions(env, cfg, tuple(used), device))
+    extensions = _build_extensions(env, cfg, tuple(used), device, ranks)
+    return Ppo(actor, critic, buffer, cfg.algorithm, ranks.own_seed(cfg.seed), extensions, ranks)
 
 
 def _build_buffer(
@@ -109,11 +113,14 @@ def _build_buffer(
     )
 
 
-def _build_extensions(env: VecEnv, cfg: OnPolicyRunnerCfg, groups: tuple[str, ...], device: torch.device) -> Extensions:
+def _build_extensions(
+    env: VecEnv, cfg: OnPolicyRunnerCfg, groups: tuple[str, ...], device: torch.device, ranks: Ranks
+) -> Extensions:
     images = _mirror_images(env, cfg)
     if not images:
         return NO_EXTENSIONS
-    return Extensions(transforms=(MirrorAugmentation(images, groups, make_generator(cfg.seed, "mirroring", device)),))
+    generator = make_generator(ranks.own_seed(cfg.seed), "mirroring", device)
+    return Extensions(transforms=(MirrorAugmentation(images, groups, generator),))
 
 
 def _mirror_images(env: VecEnv, cfg: OnPolicyRunnerCfg) -> tuple[MirrorImage, ...]:

@@ -25,6 +25,7 @@ from fleetfoot.algorithms.schedules import (
     planned_learning_rate,
     warmed_up_gamma,
 )
+from fleetfoot.core.distributed import ALONE, Ranks
 from fleetfoot.core.seeding import make_generator
 from fleetfoot.core.threads import Pair
 from fleetfoot.core.vec_env import Observations, StepResult
@@ -57,9 +58,12 @@ class Ppo:
         critic: The value function.
         buffer: Where rollouts are collected.
         cfg: Hyper-parameters that fit the buffer (checked when the algorithm is built).
-        seed: What exploration and shuffling follow from.
+        seed: What exploration and shuffling follow from, on this rank.
         extensions: What else there is to be rewarded for and to learn from.
+        ranks: Who else learns.
     """
+
+    own_state = ("exploration", "shuffling", "memory", "extensions")
 
     def __init__(
         self,
@@ -69,14 +73,18 @@ class Ppo:
         cfg: PpoCfg,
         seed: int,
         extensions: Extensions = NO_EXTENSIONS,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.actor, self.critic, self.buffer, self.cfg, self.extensions = actor, critic, buffer, cfg, extensions
+        self._ranks = ranks
         device = buffer.rewards.device
-        self._exploration = make_generator(seed, "exploration", device)
-        self._shuffling = make_generator(seed, "shuffling", device)
+        self.reseed(seed)
         self.learning_rate = torch.tensor(cfg.learning_rate, device=device)
         added = [loss.network for loss in extensions.losses if loss.network is not None]
-        self._parts = _disjoint_parameters((actor, critic, *added))
+        trained = (actor, critic, *added)
+        ranks.broadcast(trained)
+        self._parts = _disjoint_parameters(trained)
+        self._parameters = [p for part in self._parts for p in part]
         self._max_norms = (cfg.max_grad_norm, cfg.max_grad_norm, *(math.inf for _ in added))
         self.optimizer = self._make_optimizer(device)
         shared = not set(actor.parameters()).isdisjoint(critic.parameters())
@@ -90,6 +98,12 @@ class Ppo:
     def networks(self) -> Mapping[str, nn.Module]:
         """Actor and critic."""
         return {"actor": self.actor, "critic": self.critic}
+
+    def reseed(self, seed: int) -> None:
+        """Begin new random numbers for exploring and shuffling."""
+        device = self.buffer.rewards.device
+        self._exploration = make_generator(seed, "exploration", device)
+        self._shuffling = make_generator(seed, "shuffling", device)
 
     def forget(self) -> None:
         """All that is remembered of the episodes is gone, as when they begin afresh."""
@@ -140,8 +154,8 @@ class Ppo:
 
     def _end_update(self) -> None:
         """What is learned once per rollout; then the next one can be collected."""
-        self.actor.inputs.update(self.buffer.obs)
-        self.critic.inputs.update(self.buffer.obs)
+        self.actor.inputs.update(self.buffer.obs, self._ranks)
+        self.critic.inputs.update(self.buffer.obs, self._ranks)
         for bonus in self.extensions.bonuses:
             bonus.end_update(self.buffer)
         self.buffer.clear()
@@ -175,7 +189,7 @@ class Ppo:
             lam=cfg.lam,
         )
         if not cfg.normalize_advantage_per_mini_batch:
-            advantages = normalize_advantages(advantages)
+            advantages = normalize_advantages(advantages, self._ranks)
         log_probs = buffer.distribution.log_prob(buffer.actions)
         return buffer.sequences(log_probs, said.values, advantages, returns, said.state_before)
 
@@ -193,8 +207,10 @@ class Ppo:
         """One gradient step; returns its metrics, in the order of `_tags`."""
         self.optimizer.zero_grad(set_to_none=True)
         policy, value = self._in_turn_or_at_once(lambda: self._learn_policy(batch), lambda: self._learn_value(batch))
+        self._ranks.average_gradients(self._parameters)
         policy, extra = policy.tensor_split((4,))
-        self.learning_rate.copy_(adapt_learning_rate(self.cfg.schedule, self.learning_rate, policy[2]))
+        kl = self._ranks.mean(policy[2])
+        self.learning_rate.copy_(adapt_learning_rate(self.cfg.schedule, self.learning_rate, kl))
         norms = torch.stack([_clip_gradient(*part) for part in zip(self._parts, self._max_norms, strict=True)])
         # A step with a NaN or infinite gradient is left out on the device, by the fused optimiser itself.
         skipped = 1.0 - norms.isfinite().all().to(norms.dtype)
@@ -208,7 +224,7 @@ class Ppo:
         distribution, _ = self.actor(batch.obs, batch.actor_state, batch.reset)
         advantages = batch.advantages
         if cfg.normalize_advantage_per_mini_batch:
-            advantages = normalize_advantages(advantages)
+            advantages = normalize_advantages(advantages, self._ranks)
         ratio = (distribution.log_prob(batch.actions) - batch.log_probs).exp()
         surrogate = surrogate_loss(ratio, advantages, cfg.clip_param)
         entropy = distribution.entropy().mean()

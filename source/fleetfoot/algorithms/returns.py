@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from fleetfoot.core.distributed import ALONE, Ranks
+
 __all__ = ["compute_gae", "normalize_advantages", "successor_values"]
 
 
@@ -64,7 +66,7 @@ def compute_gae(
     return advantages, advantages + values
 
 
-def normalize_advantages(advantages: Tensor, eps: float = 1e-8) -> Tensor:
-    """`(A - mean) / (std + eps)` over all samples, with the unbiased standard deviation."""
-    std, mean = torch.std_mean(advantages)
+def normalize_advantages(advantages: Tensor, ranks: Ranks = ALONE, eps: float = 1e-8) -> Tensor:
+    """`(A - mean) / (std + eps)` over all samples of all ranks, with the unbiased standard deviation."""
+    std, mean = ranks.std_mean(advantages)
     return (advantages - mean) / (std + eps)

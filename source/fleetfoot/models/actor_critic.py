@@ -13,6 +13,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from fleetfoot.core.distributed import ALONE, Ranks
 from fleetfoot.core.vec_env import Observations
 from fleetfoot.models.distributions import Gaussian, GaussianHead
 from fleetfoot.models.memory import Memory, State
@@ -49,10 +50,10 @@ class ObservationInput(nn.Module):
         x = self.concat(obs)
         return x if self.normalizer is None else self.normalizer(x)
 
-    def update(self, obs: Observations) -> None:
-        """Let the normaliser, if there is one, see a rollout."""
+    def update(self, obs: Observations, ranks: Ranks = ALONE) -> None:
+        """Let the normaliser, if there is one, see the rollouts of all ranks."""
         if self.normalizer is not None:
-            self.normalizer.update(self.concat(obs))
+            self.normalizer.update(self.concat(obs), ranks)
 
 
 @final
