@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
 
@@ -18,9 +18,10 @@ from fleetfoot.algorithms.build import build_algorithm
 from fleetfoot.core.check import check_result, check_start
 from fleetfoot.core.config import encode
 from fleetfoot.core.device import exact_device
+from fleetfoot.core.distributed import ALONE, Ranks
 from fleetfoot.core.seeding import derive_seed, make_generator
 from fleetfoot.core.vec_env import DescribedEnv, FilmingEnv, Observations, StatefulEnv, VecEnv
-from fleetfoot.errors import CheckpointError, ConfigError, OutputError
+from fleetfoot.errors import ConfigError, OutputError
 from fleetfoot.export.onnx import export_onnx
 from fleetfoot.export.torchscript import export_torchscript
 from fleetfoot.runners.checkpoint import (
@@ -34,9 +35,10 @@ from fleetfoot.runners.config import OnPolicyRunnerCfg
 from fleetfoot.runners.logging.build import file_writers
 from fleetfoot.runners.logging.jsonl import METRICS_FILE
 from fleetfoot.runners.logging.writer import IterationReport, MetricsWriter, NullWriter, RunInfo, Status, Timings
-from fleetfoot.runners.metrics import EpisodeStatistics, StepMetrics, raise_if_non_finite, read_back
-from fleetfoot.runners.policy import InferencePolicy, check_fits, load_networks
+from fleetfoot.runners.metrics import EpisodeStatistics, StepMetrics, pool, raise_if_non_finite, read_back
+from fleetfoot.runners.policy import InferencePolicy, check_fits
 from fleetfoot.runners.provenance import git_commit, write_git_state
+from fleetfoot.runners.resume import load_algorithm, load_environment, what_changed
 
 __all__ = ["OnPolicyRunner"]
 
@@ -58,12 +60,14 @@ class OnPolicyRunner:
         metadata: Plain JSON data to carry in every checkpoint, as the task's name and config.
         env_seed: What is random in the environment follows from it; by default it follows from the config's seed.
         report: Takes what a person should know while the training goes on, a sentence at a time; by default a warning.
+        ranks: The processes that train together; of them only the first writes. `learn`, `save` and `load` have to be
+            called on all of them.
 
     Raises:
         ConfigError: The config does not fit the environment or the device.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (beyond the first four they are named, and few runs need any)
         self,
         env: VecEnv,
         cfg: OnPolicyRunnerCfg,
@@ -74,17 +78,19 @@ class OnPolicyRunner:
         metadata: Mapping[str, Any] | None = None,
         env_seed: int | None = None,
         report: Callable[[str], None] | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
-        self.env, self.cfg = env, cfg
+        self.env, self.cfg, self._ranks = env, cfg, ranks
         self.log_dir = Path(log_dir) if log_dir is not None else None
         self.device = exact_device(env.device if device is None else device)
         if self.device != exact_device(env.device):
             raise ConfigError("device", got=self.device, expected=f"the environment's device, {env.device}")
-        self.algorithm = build_algorithm(env, cfg, self.device)
+        self._num_envs = sum(_alike(ranks.share(env.num_envs)))
+        self.algorithm = build_algorithm(env, cfg, self.device, ranks)
         self.iteration = 0
         """Iterations done since the training began."""
         self.env_steps = 0
-        """Environment steps made since the training began, over all environments."""
+        """Environment steps made since the training began, over all environments of all ranks."""
         self.seconds = 0.0
         """Wall clock spent in the loop since the training began [s]."""
         self.best_reward = float("-inf")
@@ -92,9 +98,10 @@ class OnPolicyRunner:
         self.stop_requested = False
         """Set it, from a signal handler say, and `learn` returns after the iteration in progress."""
         self._metadata = {**(metadata or {}), "git": git_commit(Path(__file__)), "device": self.device.type}
-        self._env_seed = derive_seed(cfg.seed, "environment") % 2**31 if env_seed is None else env_seed
+        seed = derive_seed(cfg.seed, "environment") % 2**31 if env_seed is None else env_seed
+        self._env_seed = ranks.own_seed(seed)
         self._say = report or (lambda text: warnings.warn(text, stacklevel=3))
-        self._writer = writer if writer is not None else self._default_writer()
+        self._writer = (writer or self._default_writer()) if ranks.is_first else NullWriter()
         self._is_open = False
         self._saved: int | None = None
         self._git_repos: list[Path] = []
@@ -119,7 +126,7 @@ class OnPolicyRunner:
         self._open()
         obs = self._begin(init_at_random_ep_len)
         self.algorithm.train_mode()
-        while self.iteration < last and not self.stop_requested:
+        while self.iteration < last and not any(self._ranks.share(self.stop_requested)):
             obs = self._iterate(obs, last)
             if self.iteration % self.cfg.save_interval == 0:
                 self._try_to_save()
@@ -137,14 +144,14 @@ class OnPolicyRunner:
         obs, simulation, inference = self._collect(obs)
         collected = time.perf_counter()
         metrics = {**self.algorithm.update(obs), **self._episodes.metrics(), **self._step_metrics.drain()}
-        scalars = read_back(metrics)
+        scalars = pool(self._ranks.share(read_back(metrics)))
         learned = time.perf_counter()
         timings = Timings(
             collection=collected - start, simulation=simulation, inference=inference, learning=learned - collected
         )
         self._obs = obs
         self.iteration += 1
-        self.env_steps += self.cfg.num_steps_per_env * self.env.num_envs
+        self.env_steps += self.cfg.num_steps_per_env * self._num_envs
         self.seconds += timings.iteration
         self._report(scalars, timings, last)
         return obs
@@ -170,7 +177,7 @@ class OnPolicyRunner:
 
     def _report(self, scalars: dict[str, float], timings: Timings, last: int) -> None:
         raise_if_non_finite(scalars, self.iteration)
-        scalars |= timings.scalars(self.cfg.num_steps_per_env * self.env.num_envs)
+        scalars |= timings.scalars(self.cfg.num_steps_per_env * self._num_envs)
         self.scalars = {tag: value for tag, value in scalars.items() if value == value}
         report = IterationReport(
             iteration=self.iteration,
@@ -190,7 +197,8 @@ class OnPolicyRunner:
             self.algorithm.forget()
             check_start(self.env, self._obs)
             if at_random_times:
-                generator = make_generator(self.cfg.seed, "episode lengths", self.device)
+                seed = self._ranks.own_seed(self.cfg.seed)
+                generator = make_generator(seed, "episode lengths", self.device)
                 times = torch.rand(self.env.num_envs, generator=generator, device=self.device)
                 self.env.episode_length.copy_(times * self.env.max_episode_length)
         return self._obs
@@ -204,10 +212,8 @@ class OnPolicyRunner:
         reward = self.scalars.get("Train/mean_reward", float("-inf"))
         if is_best := reward > self.best_reward:
             self.best_reward = reward
-        checkpoint = self._checkpoint()
-        save_checkpoint(folder / f"model_{self.iteration}.pt", checkpoint)
-        if is_best:
-            save_checkpoint(folder / "best.pt", checkpoint)
+        names = [f"model_{self.iteration}.pt", *(["best.pt"] if is_best else [])]
+        self._save(*(folder / name for name in names))
 
     def _try_to_save(self) -> None:
         """Save if it can be done; a disk that is full now may have room at the next interval, or at the end."""
@@ -222,7 +228,13 @@ class OnPolicyRunner:
         Raises:
             OutputError: It cannot be written.
         """
-        save_checkpoint(Path(path), self._checkpoint())
+        self._save(Path(path))
+
+    def _save(self, *paths: Path) -> None:
+        """The first rank writes what all of them know."""
+        checkpoint = self._checkpoint()
+        for path in paths if self._ranks.is_first else ():
+            save_checkpoint(path, checkpoint)
 
     def load(self, path: str | Path, *, optimizer: bool = True, environment: bool = True) -> dict[str, Any]:
         """Take over a checkpoint.
@@ -231,7 +243,7 @@ class OnPolicyRunner:
             path: The file.
             optimizer: Also the optimiser, the learning rate and the generators; else only the networks.
             environment: Also the state of the environments and the counts, so that training goes on as if it had not
-                stopped. Needs as many environments as were saved.
+                stopped. Needs as many environments, and ranks, as were saved.
 
         Returns:
             The checkpoint's metadata.
@@ -241,48 +253,27 @@ class OnPolicyRunner:
         """
         checkpoint = load_checkpoint(Path(path), device=self.device)
         check_fits(checkpoint, self.env, str(path))
-        if optimizer and checkpoint.metadata["device"] != self.device.type:
-            raise CheckpointError(
-                str(path),
-                got=f"a run on {checkpoint.metadata['device']}, whose random numbers go on only there",
-                expected=f"one on {self.device.type}",
-                fix="Resume on the same kind of device, or begin a new run with its weights: leave --resume away.",
-            )
-        load_networks(checkpoint, self.algorithm.networks, str(path))
-        try:
-            self.algorithm.load_state_dict(checkpoint.state["algorithm"], optimizer=optimizer)
-        except (RuntimeError, KeyError, ValueError) as error:
-            fix = "Leave the overrides of agent.algorithm away: a checkpoint carries its config."
-            expected = "the state of agent.algorithm as configured"
-            raise CheckpointError(str(path), got=str(error), expected=expected, fix=fix) from None
+        state = checkpoint.state
+        own = self._ranks.own(state["ranks"])
+        load_algorithm(self.algorithm, checkpoint, own, self.device, str(path), optimizer=optimizer)
+        if optimizer and len(state["ranks"]) != self._ranks.world_size:  # the parts of some are missing, or of no use
+            seed = self._ranks.own_seed(self.cfg.seed)
+            self.algorithm.reseed(derive_seed(seed, f"after {state['iteration']} iterations"))
         if environment:
-            self._restore_progress(checkpoint)
+            self._restore_progress(state, own)
         return checkpoint.metadata
 
-    def _restore_progress(self, checkpoint: Checkpoint) -> None:
-        state = checkpoint.state
+    def _restore_progress(self, state: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+        """Take over the counts of all ranks, and this one's own episodes."""
         self.iteration, self.env_steps = state["iteration"], state["env_steps"]
         self.seconds, self.best_reward = state["seconds"], state["best_reward"]
-        if state["num_envs"] != self.env.num_envs:
-            got = f"{self.env.num_envs} environments, {state['num_envs']} when the checkpoint was saved"
-            self._say(f"env.scene.num_envs: {got}: their episodes begin afresh.")
+        if changed := what_changed(state, num_ranks=self._ranks.world_size, num_envs=self.env.num_envs):
+            self._say(f"{changed}. The episodes begin afresh.")
             return
-        if isinstance(self.env, StatefulEnv) and state["environment"] is not None:
-            self._episodes.load_state_dict(state["episodes"])
-            self._load_environment(state["environment"])
-            self._obs = state["obs"] or None  # nothing yet, if it was saved before training began
-
-    def _load_environment(self, state: Mapping[str, Any]) -> None:
-        assert isinstance(self.env, StatefulEnv)
-        try:
-            self.env.load_state_dict(state)
-        except (RuntimeError, KeyError, ValueError) as error:
-            raise CheckpointError(
-                "the environment's state",
-                got=f"{type(error).__name__}: {error}",
-                expected="that of an environment with this config",
-                fix="Leave the overrides of env away, or begin a new run with its weights: leave --resume away.",
-            ) from error
+        if isinstance(self.env, StatefulEnv) and own["environment"] is not None:
+            self._episodes.load_state_dict(own["episodes"])
+            load_environment(self.env, own["environment"])
+            self._obs = own["obs"] or None  # nothing yet, if it was saved before training began
 
     def _describe(self) -> dict[str, Any]:
         """What a checkpoint and an exported policy say of themselves, as plain JSON data."""
@@ -299,17 +290,22 @@ class OnPolicyRunner:
         }
 
     def _checkpoint(self) -> Checkpoint:
-        env = self.env
+        """What all ranks know, on the first one."""
+        env, algorithm = self.env, self.algorithm.state_dict()
+        own = {
+            "algorithm": {name: algorithm.pop(name) for name in self.algorithm.own_state},
+            "episodes": self._episodes.state_dict(),
+            "environment": env.state_dict() if isinstance(env, StatefulEnv) else None,
+            "obs": dict(self._obs or {}),
+        }
         state = {
-            "algorithm": self.algorithm.state_dict(),
+            "algorithm": algorithm,
             "iteration": self.iteration,
             "env_steps": self.env_steps,
             "seconds": self.seconds,
             "best_reward": self.best_reward,
             "num_envs": env.num_envs,
-            "episodes": self._episodes.state_dict(),
-            "environment": env.state_dict() if isinstance(env, StatefulEnv) else None,
-            "obs": dict(self._obs or {}),
+            "ranks": self._ranks.gather(own),
         }
         return Checkpoint(metadata=self._describe(), state=state)
 
@@ -362,7 +358,7 @@ class OnPolicyRunner:
             self._is_open = False
 
     def _open(self) -> None:
-        if self._is_open or self.log_dir is None:
+        if self._is_open or self.log_dir is None or not self._ranks.is_first:
             return
         if self.iteration == 0 and (self.log_dir / METRICS_FILE).exists():
             fix = "Use another folder, or go on with that run: load its checkpoint first."
@@ -375,7 +371,7 @@ class OnPolicyRunner:
                 task=str(self._metadata.get("task", "")),
                 run_id=f"{self.log_dir.name.replace('.', '-')}-{secrets.token_hex(4)}",
                 device=str(self.device),
-                num_envs=self.env.num_envs,
+                num_envs=self._num_envs,
                 resumed_from=self.iteration or None,
                 config={**self._metadata, "agent": encode(self.cfg)},
             )
@@ -386,3 +382,14 @@ class OnPolicyRunner:
 
     def _default_writer(self) -> MetricsWriter:
         return NullWriter() if self.log_dir is None else file_writers(self.cfg)
+
+
+def _alike(num_envs: Sequence[int]) -> Sequence[int]:
+    """Environments of each rank; what is averaged over ranks counts each of them the same.
+
+    Raises:
+        ConfigError: Some have more than others.
+    """
+    if len(set(num_envs)) > 1:
+        raise ConfigError("env.scene.num_envs", got=f"{list(num_envs)} on the ranks", expected="as many on each")
+    return num_envs
