@@ -139,6 +139,11 @@ def build_parser(command: Command) -> argparse.ArgumentParser:
 
 
 def _add_train_flags(parser: argparse.ArgumentParser, wanted: str) -> None:
+    parser.add_argument(
+        "--distributed",
+        action="store_true",
+        help="one of several processes that torchrun starts; --num_envs is for each",
+    )
     parser.add_argument("--max_iterations", type=int, metavar="N", help="iterations in all: agent.max_iterations")
     parser.add_argument("--run_name", metavar="NAME", help="appended to the run's folder: agent.run_name")
     parser.add_argument("--logger", metavar="NAME", help="tensorboard or wandb: agent.logger")

@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(words)
     except FleetfootError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(" ".join([f"error: {error}", *getattr(error, "__notes__", ())]), file=sys.stderr)  # a note: which rank
         return 2
     except KeyboardInterrupt:
         return 130
