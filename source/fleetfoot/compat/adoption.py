@@ -61,7 +61,9 @@ def learned_in(checkpoint: Checkpoint, where: str) -> tuple[Learned, OnPolicyRun
         where: Its file, for errors.
     """
     cfg = decode(OnPolicyRunnerCfg, checkpoint.metadata["agent"], where=f"{where}: agent")
-    return learned_by(checkpoint.state["algorithm"], cfg, checkpoint.state["iteration"]), cfg
+    state = checkpoint.state
+    algorithm = {**state["algorithm"], **state["ranks"][0]["algorithm"]}
+    return learned_by(algorithm, cfg, state["iteration"]), cfg
 
 
 def adopt(

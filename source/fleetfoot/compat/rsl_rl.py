@@ -11,7 +11,6 @@ done again when training goes on. Behind this face is `runners.on_policy`.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, final
@@ -28,6 +27,7 @@ from fleetfoot.compat.vec_env import Adapter, RslRlVecEnv, TheirObservations, ob
 from fleetfoot.compat.weights import load_rsl_rl_checkpoint, save_rsl_rl_checkpoint
 from fleetfoot.core.check import check_start
 from fleetfoot.core.device import exact_device
+from fleetfoot.core.distributed import refuse_other_ranks
 from fleetfoot.errors import ConfigError
 from fleetfoot.runners import on_policy
 from fleetfoot.runners.policy import InferencePolicy
@@ -60,7 +60,7 @@ class OnPolicyRunner:
         device: str | torch.device = "cpu",
     ) -> None:
         self.env, self.cfg, self.device = env, train_cfg, device
-        _refuse_several_processes()
+        refuse_other_ranks()
         self.is_distributed, self.gpu_world_size, self.gpu_local_rank, self.gpu_global_rank = False, 1, 0, 0
         data = _with_defaults(train_cfg, log_dir)
         self._spec = {group: tuple(x.shape[1:]) for group, x in observe(env, env.device).items()}
@@ -203,9 +203,3 @@ def _with_defaults(train_cfg: Mapping[str, Any] | IsaacLabCfg, log_dir: str | Pa
     data = migrate_isaaclab_cfg({key: value for key, value in given.items() if key not in names})
     never = {} if log_dir is not None else {"save_interval": 1}
     return {"seed": torch.initial_seed() % 2**31, **never, **data}
-
-
-def _refuse_several_processes() -> None:
-    count = os.environ.get("WORLD_SIZE", "1")
-    if count != "1":
-        raise ConfigError("WORLD_SIZE", got=count, expected="1", fix="Train in one process.")

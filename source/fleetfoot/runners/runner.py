@@ -341,7 +341,7 @@ class Runner(ABC, Generic[C, A]):
         return export_onnx(self.algorithm.actor, Path(path) / filename, self._describe())
 
     def export_policy_to_jit(self, path: str | Path, filename: str = "policy.pt") -> Path:
-        """Write the policy as TorchScript into the folder `path`; an `ExportError` if the file computes other actions."""
+        """The same as TorchScript."""
         return export_torchscript(self.algorithm.actor, Path(path) / filename, self._describe())
 
     def train_mode(self) -> None:
