@@ -26,6 +26,7 @@ from typing import Annotated, Any, TypeVar, dataclass_transform
 import yaml
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as pydantic_dataclass
+from pydantic.dataclasses import is_pydantic_dataclass
 
 from fleetfoot.errors import ConfigError
 
@@ -86,9 +87,17 @@ PositiveRange = Annotated[tuple[PositiveFloat, PositiveFloat], IN_ORDER]
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(dataclasses.field, Field))
 def config(cls: type[C]) -> type[C]:
-    """Declare a frozen, keyword-only, validated config class."""
+    """Declare a frozen, keyword-only, validated config class.
+
+    It may have the fields of another one with other defaults, by deriving from it.
+    """
     settings = ConfigDict(extra="forbid", use_attribute_docstrings=True, validate_default=True, allow_inf_nan=False)
-    return pydantic_dataclass(frozen=True, kw_only=True, config=settings)(cls)  # pyright: ignore[reportReturnType]
+    made = pydantic_dataclass(frozen=True, kw_only=True, config=settings)(cls)
+    for base in filter(is_pydantic_dataclass, made.__mro__[1:]):  # pydantic takes over their fields without the meaning
+        for name, info in base.__pydantic_fields__.items():
+            own = made.__pydantic_fields__[name]
+            own.description = own.description or info.description
+    return made  # pyright: ignore[reportReturnType] (what pydantic returns is the class as well)
 
 
 def encode(cfg: Any) -> dict[str, Any]:

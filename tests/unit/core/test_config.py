@@ -14,6 +14,7 @@ import fleetfoot.models.config
 import fleetfoot.runners.config
 import fleetfoot.sim.config
 import fleetfoot.tasks.cartpole
+import fleetfoot.tasks.cartpole_camera
 import fleetfoot.tasks.velocity.config
 from fleetfoot.algorithms.config import AdaptiveKlCfg, FixedCfg, GammaWarmupCfg, PpoCfg
 from fleetfoot.core.config import (
@@ -37,6 +38,7 @@ MODULES = (
     fleetfoot.runners.config,
     fleetfoot.sim.config,
     fleetfoot.tasks.cartpole,
+    fleetfoot.tasks.cartpole_camera,
     fleetfoot.tasks.velocity.config,
 )
 CONFIG_CLASSES = sorted(
@@ -176,6 +178,30 @@ def test_a_config_cannot_be_changed():
 def test_fields_are_given_by_name_only():
     with pytest.raises(ValueError, match="positional"):
         MlpCfg((8, 8))
+
+
+@config
+class SlowWaveCfg(WaveCfg):
+    """A wave that takes its time."""
+
+    height: PositiveFloat = 0.5
+    period: PositiveFloat = 9.0
+    """Time from crest to crest [s]."""
+
+
+@config
+class LowSlowWaveCfg(SlowWaveCfg):
+    """One that is hardly seen."""
+
+    height: PositiveFloat = 0.1
+    """Of a crest [m]."""
+
+
+def test_fields_of_a_config_that_is_derived_from_keep_their_meaning():
+    assert LowSlowWaveCfg() == LowSlowWaveCfg(height=0.1, period=9.0)
+    meanings = {name: info.description for name, info in LowSlowWaveCfg.__pydantic_fields__.items()}
+    assert meanings == {"kind": None, "height": "Of a crest [m].", "period": "Time from crest to crest [s]."}
+    assert WaveCfg.__pydantic_fields__["height"].description is None
 
 
 def test_a_config_made_in_python_is_checked_too():
