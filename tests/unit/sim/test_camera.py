@@ -15,8 +15,8 @@ from fleetfoot.errors import ConfigError, ContractError
 from fleetfoot.sim.camera import MujocoCamera
 from fleetfoot.sim.config import CameraCfg
 
-# At 10 m the camera sees 2 m from bottom to top: pixels of 0.5 m in a picture of 4 x 4. The front of the box is there, 1 m
-# wide and 1 m high, and shines by itself. At 0 it fills the upper left quarter: -1 to 0 m across, 0 to 1 m up.
+# At 10 m the camera sees 2 m from bottom to top: pixels of 0.5 m in a picture of 4 x 4. The front of the box is there,
+# 1 m wide and 1 m high, and shines by itself. At 0 it fills the upper left quarter: -1 to 0 m across, 0 to 1 m up.
 SCENE = """
 <mujoco>
   <visual><headlight active="0"/></visual>
