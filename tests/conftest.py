@@ -67,3 +67,41 @@ def _torch_is_left_as_found(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if torch and state is not None:
         torch.set_rng_state(state)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Torch on one thread: nothing runs beside anything else."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def gru():
+    """`gru(in_dim, hidden_dim)`: a small memory, one layer of torch's own, gone through step by step."""
+    import torch
+
+    class Gru(torch.nn.Module):
+        state_names = ("h",)
+
+        def __init__(self, in_dim: int, hidden_dim: int) -> None:
+            super().__init__()
+            self.out_dim = hidden_dim
+            self.layer = torch.nn.GRU(in_dim, hidden_dim)
+
+        def initial_state(self, batch_size: int, device):
+            return (torch.zeros(1, batch_size, self.out_dim, device=device),)
+
+        def forward(self, x, state, reset=None):
+            (h,), out = state, []
+            for t, inputs in enumerate(x):
+                h = h if reset is None else h.masked_fill(reset[t][:, None], 0.0)
+                y, h = self.layer(inputs[None], h)
+                out.append(y)
+            return torch.cat(out), (h,)
+
+    return Gru

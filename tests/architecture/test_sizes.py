@@ -18,6 +18,7 @@ HOT = ("algorithms", "models", "storage")
 BLOCKING = frozenset({"print", "item", "cpu", "tolist", "nonzero", "numpy", "synchronize"})
 # "module.function" that may read back, with the reason.
 READS_BACK: dict[str, str] = {
+    "distillation.Distillation.load_state_dict": "once, when a run is resumed",
     "ppo.Ppo.load_state_dict": "once, when a run is resumed",
     "symmetry.Symmetry.load_state_dict": "once, when a run is resumed",
 }

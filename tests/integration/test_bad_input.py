@@ -43,7 +43,10 @@ def refused(script, *words: str, cwd: Path, name: str = "train", **options) -> s
             ["--task", "Isaac-Ant"],
             "--task: got 'Isaac-Ant'; expected the name of a task. Known: Anymal-Flat, Cartpole.",
         ),
-        ([*TASK, "--agent", "sac"], "--agent: got 'sac'; expected an agent of Cartpole. Known: ppo."),
+        (
+            [*TASK, "--agent", "sac"],
+            "--agent: got 'sac'; expected an agent of Cartpole. Known: distillation, finetune, ppo.",
+        ),
         (
             [*TASK, "agent.algorithm.gama=0.9"],
             "agent.algorithm.gama: got an unknown field; expected a field of agent.algorithm. Did you mean 'gamma'?",
@@ -56,7 +59,7 @@ def refused(script, *words: str, cwd: Path, name: str = "train", **options) -> s
         ([*TASK, "--num_envs", "0"], "env.scene.num_envs: got 0; expected greater than or equal to 1."),
         pytest.param(
             [*TASK, "--checkpoint", "nowhere.pt"],
-            "nowhere.pt: got no file; expected a checkpoint. Check --checkpoint.",
+            "nowhere.pt: got no file; expected a checkpoint. Check the path.",
             marks=pytest.mark.slow,
         ),
         pytest.param(
@@ -86,8 +89,8 @@ def test_a_batch_that_does_not_divide(script, tmp_path):
 def test_an_observation_group_that_does_not_exist(script, tmp_path):
     words = [*TASK, "--num_envs", "4", "agent.obs_groups.critic=[privileged]"]
     assert refused(script, *words, cwd=tmp_path) == (
-        "agent.obs_groups.critic: got 'privileged'; expected one of the environment's observation groups: policy. "
-        "Known: policy."
+        "agent.obs_groups.critic: got 'privileged'; "
+        "expected one of the environment's observation groups: policy, sensors. Known: policy, sensors."
     )
 
 
@@ -117,7 +120,7 @@ def checkpoint(tmp_path):
 @pytest.mark.parametrize("name", ["play", "evaluate", "export"])
 def test_a_checkpoint_that_is_missing(script, tmp_path, name):
     message = refused(script, *TASK, "--checkpoint", "gone.pt", cwd=tmp_path, name=name)
-    assert message == "gone.pt: got no file; expected a checkpoint. Check --checkpoint."
+    assert message == "gone.pt: got no file; expected a checkpoint. Check the path."
 
 
 @pytest.mark.slow
@@ -160,7 +163,7 @@ def test_a_checkpoint_of_an_environment_that_observed_otherwise(script, trained,
     save_checkpoint(tmp_path / "model_3.pt", changed)
     done = script("evaluate", *TASK, "--checkpoint", "model_3.pt", cwd=tmp_path)
     assert done.returncode == 2
-    assert "got trained on observations {'policy': (99,)}; expected {'policy': (4,)}" in done.stderr
+    assert "got trained on observations {'policy': (99,)}; expected {'policy': (4,), 'sensors': (3,)}" in done.stderr
 
 
 # --- folders

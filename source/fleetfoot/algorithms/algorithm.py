@@ -26,7 +26,12 @@ class Algorithm(Protocol):
 
     @property
     def networks(self) -> Mapping[str, nn.Module]:
-        """All that is trained, by its name in the state and below `agent.`: the actor is one of them."""
+        """All there are, by their names in the state and below `agent.`: the actor is one of them."""
+        ...
+
+    @property
+    def acts_alone(self) -> bool:
+        """Whether all actions since the last update were the actor's: only then the rewards say what it is worth."""
         ...
 
     def act(self, obs: Observations) -> Tensor:
@@ -64,6 +69,6 @@ class Algorithm(Protocol):
         """Everything that decides the next update: tensors and plain values, nested in dicts."""
         ...
 
-    def load_state_dict(self, state: Mapping[str, Any], *, optimizer: bool = True) -> None:
-        """Take over a state; without `optimizer`, only what the networks compute with."""
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over a state."""
         ...

@@ -2,55 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import assert_never
 
 import torch
 
 from fleetfoot.algorithms.algorithm import Algorithm
-from fleetfoot.algorithms.config import PpoCfg, RndCfg
+from fleetfoot.algorithms.build_distillation import check_distillation
+from fleetfoot.algorithms.config import RndCfg
+from fleetfoot.algorithms.divisors import divisors
 from fleetfoot.algorithms.extension import BatchTransform, Extensions, ExtraLoss, RewardBonus
 from fleetfoot.algorithms.ppo import Ppo
 from fleetfoot.algorithms.rnd import Rnd, RndNetworks
 from fleetfoot.algorithms.symmetry import Symmetry
-from fleetfoot.core.seeding import derive_seed, make_generator
+from fleetfoot.core.seeding import derive_seed, make_generator, torch_seeded
 from fleetfoot.core.symmetry import MirrorImage, SymmetricEnv, check_mirror_images
-from fleetfoot.core.vec_env import VecEnv
+from fleetfoot.core.vec_env import WHOLE_REWARD, GroupedRewardEnv, VecEnv
 from fleetfoot.errors import ConfigError
 from fleetfoot.models.actor_critic import Actor, Critic
 from fleetfoot.models.build import build_actor, build_critic, build_inputs, check_action_range, check_groups
-from fleetfoot.runners.config import OnPolicyRunnerCfg
+from fleetfoot.runners.config import DistillationRunnerCfg, OnPolicyRunnerCfg, RunnerCfg
 from fleetfoot.storage.rollout import RolloutBuffer
 
 __all__ = ["build_algorithm", "check_config"]
 
 
 def build_algorithm(env: VecEnv, cfg: OnPolicyRunnerCfg, device: torch.device) -> Algorithm:
-    """The algorithm that a config asks for, with its networks and its rollout buffer.
+    """The on-policy algorithm that a config asks for, with its networks and its rollout buffer.
 
     Raises:
         ConfigError: The config does not fit the environment.
     """
-    check_config(env, cfg)
-    match cfg.algorithm:
-        case PpoCfg():
-            return _build_ppo(env, cfg, device)
-        case _:
-            assert_never(cfg.algorithm)
+    _check_ppo(env, cfg)
+    return _build_ppo(env, cfg, device)
 
 
-def check_config(env: VecEnv, cfg: OnPolicyRunnerCfg) -> None:
+def check_config(env: VecEnv, cfg: RunnerCfg) -> None:
     """Find what cannot work between a config and an environment.
 
     Raises:
         ConfigError: An observation group does not exist, or the samples don't divide into mini-batches.
     """
+    match cfg:
+        case OnPolicyRunnerCfg():
+            _check_ppo(env, cfg)
+        case DistillationRunnerCfg():
+            check_distillation(env, cfg)
+        case _:
+            assert_never(cfg)
+
+
+def _check_ppo(env: VecEnv, cfg: OnPolicyRunnerCfg) -> None:
     check_groups(cfg.obs_groups.actor, env.observation_spec, "agent.obs_groups.actor")
     check_groups(cfg.obs_groups.critic, env.observation_spec, "agent.obs_groups.critic")
     if cfg.algorithm.rnd is not None:
         check_groups(cfg.obs_groups.rnd_state, env.observation_spec, "agent.obs_groups.rnd_state")
     _mirror_images(env, cfg)
+    _check_reward_groups(env, cfg)
     _check_sequences(env, cfg)
     with torch.device("meta"):  # what the networks refuse, without allocating them
         _build_networks(env, cfg)
@@ -68,7 +75,7 @@ def _check_sequences(env: VecEnv, cfg: OnPolicyRunnerCfg) -> None:
         raise ConfigError(
             "agent.algorithm.sequence_length",
             got=f"{length}, with rollouts of {steps} steps",
-            expected=f"one of {_divisors(steps, steps)}",
+            expected=f"one of {divisors(steps, steps)}",
             fix="Or change agent.num_steps_per_env.",
         )
     count = steps // length * env.num_envs
@@ -79,17 +86,33 @@ def _check_sequences(env: VecEnv, cfg: OnPolicyRunnerCfg) -> None:
             "agent.algorithm.num_mini_batches",
             got=f"{parts}, with {steps} steps x {env.num_envs} environments = {count} {what}",
             expected=f"a divisor of the number of {what.split()[0]}",
-            fix=f"Use one of {_divisors(count, 4 * parts)}, or change env.scene.num_envs or agent.num_steps_per_env.",
+            fix=f"Use one of {divisors(count, 4 * parts)}, or change env.scene.num_envs or agent.num_steps_per_env.",
+        )
+
+    samples = count * length // (parts if cfg.algorithm.normalize_advantage_per_mini_batch else 1)
+    if samples < 2:
+        raise ConfigError(
+            "agent.num_steps_per_env",
+            got=f"{steps}, with {env.num_envs} environments: {samples} sample to normalise advantages over",
+            expected="at least two samples",
+            fix="Take more steps or more environments.",
         )
 
 
-def _divisors(number: int, largest: int) -> list[int]:
-    return [n for n in range(1, min(number, largest) + 1) if number % n == 0]
+def _check_reward_groups(env: VecEnv, cfg: OnPolicyRunnerCfg) -> None:
+    wanted = cfg.algorithm.reward_groups
+    known = (env.reward_groups if isinstance(env, GroupedRewardEnv) else ()) or (WHOLE_REWARD,)
+    known += () if cfg.algorithm.rnd is None else ("rnd",)
+    if wanted is not None and set(wanted) != set(known):
+        expected = f"a weight for each of: {', '.join(known)}"
+        fix = "Set it to null for one critic of the whole reward."
+        raise ConfigError("agent.algorithm.reward_groups", got=", ".join(wanted), expected=expected, fix=fix)
 
 
 def _build_ppo(env: VecEnv, cfg: OnPolicyRunnerCfg, device: torch.device) -> Ppo:
-    with _torch_seeded(derive_seed(cfg.seed, "networks")):
-        actor, critic = (network.to(device) for network in _build_networks(env, cfg))
+    with torch_seeded(derive_seed(cfg.seed, "networks")):
+        actor, critic = _build_networks(env, cfg)
+    actor, critic = actor.to(device), critic.to(device)
     buffer = _build_buffer(env, cfg, actor, device)
     return Ppo(actor, critic, buffer, cfg.algorithm, cfg.seed, _build_extensions(env, cfg, actor, critic, buffer))
 
@@ -97,8 +120,9 @@ def _build_ppo(env: VecEnv, cfg: OnPolicyRunnerCfg, device: torch.device) -> Ppo
 def _build_networks(env: VecEnv, cfg: OnPolicyRunnerCfg) -> tuple[Actor, Critic]:
     spec, groups = env.observation_spec, cfg.obs_groups
     actor = build_actor(cfg.actor, groups.actor, spec, env.action_spec.size)
+    num_values = len(cfg.algorithm.reward_groups or (WHOLE_REWARD,))
     if not cfg.algorithm.share_cnn_encoders:
-        return actor, build_critic(cfg.critic, groups.critic, spec)
+        return actor, build_critic(cfg.critic, groups.critic, spec, num_values)
     images = {group for group in groups.critic if len(spec[group]) == 3}
     if not images or not images <= actor.inputs.images.keys():
         raise ConfigError(
@@ -107,15 +131,7 @@ def _build_networks(env: VecEnv, cfg: OnPolicyRunnerCfg) -> tuple[Actor, Critic]
             expected=f"images that the actor sees as well: {', '.join(actor.inputs.images) or 'there is none'}",
             fix="Set it to false, or give both the same images in agent.obs_groups.",
         )
-    return actor, build_critic(cfg.critic, groups.critic, spec, actor.inputs.image_encoders)
-
-
-@contextmanager
-def _torch_seeded(seed: int) -> Iterator[None]:
-    """Torch initialises layers from its global generator: borrow it."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
+    return actor, build_critic(cfg.critic, groups.critic, spec, num_values, actor.inputs.image_encoders)
 
 
 def _build_buffer(env: VecEnv, cfg: OnPolicyRunnerCfg, actor: Actor, device: torch.device) -> RolloutBuffer:
@@ -123,19 +139,14 @@ def _build_buffer(env: VecEnv, cfg: OnPolicyRunnerCfg, actor: Actor, device: tor
     new = groups.rnd_state if rnd else ()
     final = new if rnd and rnd.episode_end == "final_observation" else ()
     kept = {group: spec[group] for group in (*groups.actor, *groups.critic, *new)}
-    one = {group: torch.zeros(1, *shape, device=device) for group, shape in kept.items()}
-    state = actor.memory.initial_state(1, device)
-    with torch.no_grad():
-        distribution, _ = actor.eval().step(one, state)
-    actor.train()
     return RolloutBuffer(
         cfg.num_steps_per_env,
         env.num_envs,
         _sequence_length(cfg),
         kept,
         tuple(dict.fromkeys((*groups.critic, *final))),
-        distribution,
-        state,
+        actor.example(1, spec, device),
+        actor.memory.initial_state(1, device),
         device,
     )
 
@@ -161,7 +172,7 @@ def _build_extensions(
 def _build_rnd(env: VecEnv, cfg: OnPolicyRunnerCfg, rnd: RndCfg, device: torch.device) -> Rnd:
     groups, spec = cfg.obs_groups.rnd_state, env.observation_spec
     inputs = build_inputs(groups, spec, rnd.state_normalization, "agent.obs_groups.rnd_state")
-    with _torch_seeded(derive_seed(cfg.seed, "rnd")):
+    with torch_seeded(derive_seed(cfg.seed, "rnd")):
         networks = RndNetworks(rnd, inputs).to(device)
     return Rnd(rnd, networks, env.step_dt, env.num_envs)
 

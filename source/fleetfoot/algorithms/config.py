@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
@@ -19,11 +20,16 @@ from fleetfoot.models.config import MlpCfg
 
 __all__ = [
     "AdaptiveKlCfg",
-    "AlgorithmCfg",
+    "DistillationCfg",
     "EntropyDecayCfg",
     "FixedCfg",
     "GammaWarmupCfg",
+    "HuberLossCfg",
+    "ImitationLossCfg",
+    "KlLossCfg",
     "LinearCfg",
+    "MixingCfg",
+    "MseLossCfg",
     "PpoCfg",
     "RndCfg",
     "RndConstantCfg",
@@ -219,6 +225,10 @@ class PpoCfg:
     """Let that weight fall; null for not."""
     max_grad_norm: PositiveFloat = 1.0
     """The gradient of each network is scaled down to this norm."""
+    reward_groups: Annotated[Mapping[str, NonNegativeFloat], Field(min_length=2)] | None = None
+    """A critic for each group of rewards: name to the weight of its advantages, which are normalised within the group
+    first. The groups are those of the environment, or `task` if it has none, and `rnd` where it is used. Null for one
+    critic of the whole reward."""
     normalize_advantage_per_mini_batch: bool = False
     """Normalise advantages over each mini-batch instead of over the rollout."""
     share_cnn_encoders: bool = False
@@ -227,6 +237,77 @@ class PpoCfg:
     """Learn from mirror images; null for not."""
     rnd: RndCfg | None = None
     """Reward what is new; null for not."""
+    critic_warmup: NonNegativeInt = 0
+    """Iterations at the start in which only the critic learns. With a policy from elsewhere and a critic that knows
+    nothing yet, the first advantages are noise, which would undo what the policy can do."""
 
 
-AlgorithmCfg: TypeAlias = PpoCfg
+@config
+class MseLossCfg:
+    """Squared difference between the student's and the teacher's most likely action, mean over actions."""
+
+    kind: Literal["mse"] = "mse"
+
+
+@config
+class HuberLossCfg:
+    """Half the squared difference of the most likely actions where it is small, linear beyond (Huber 1964)."""
+
+    kind: Literal["huber"] = "huber"
+    delta: PositiveFloat = 1.0
+    """Difference from which on it is linear, in units of the action."""
+
+
+@config
+class KlLossCfg:
+    """Kullback-Leibler divergence of the student's distribution from the teacher's [nat]: the spread is learned too."""
+
+    kind: Literal["kl"] = "kl"
+
+
+ImitationLossCfg: TypeAlias = Annotated[MseLossCfg | HuberLossCfg | KlLossCfg, Field(discriminator="kind")]
+
+
+@config
+class MixingCfg:
+    """The teacher acts in a share of the environments (DAgger: Ross et al. 2011, arXiv:1011.0686).
+
+    A student that falls at once sees nothing but falls. Led by the teacher it first sees what good behaviour looks
+    like, and later what its own mistakes lead to.
+    """
+
+    start: UnitInterval = 1.0
+    """Share of the environments that the teacher acts in, at the start."""
+    final: UnitInterval = 0.0
+    """Where that ends."""
+    begin: NonNegativeInt = 0
+    """Iterations before it begins to change."""
+    iterations: Count = 100
+    """Iterations that it changes for, evenly."""
+    draw: Literal["rollout", "step"] = "rollout"
+    """When it is drawn who acts in an environment: for a whole rollout, or for every step anew."""
+
+
+@config
+class DistillationCfg:
+    """A student learns to act like a teacher, in the states that it gets into itself.
+
+    The rollout is learned from in windows, in the order of time; what a student with a memory remembers is carried from
+    one to the next, its gradient is not (truncated backpropagation through time, Williams and Peng 1990).
+    """
+
+    kind: Literal["distillation"] = "distillation"
+    num_learning_epochs: Count = 1
+    """Passes over each rollout."""
+    num_mini_batches: Count = 1
+    """Parts that the environments are learned from in, one after the other; must divide their number."""
+    gradient_length: Count = 15
+    """Steps of a window, of which one gradient step is made; the last window of a rollout has what is left. A student
+    with a memory is trained through so many steps."""
+    loss: ImitationLossCfg = MseLossCfg()
+    learning_rate: PositiveFloat = 1e-3
+    """Adam step size."""
+    max_grad_norm: PositiveFloat | None = None
+    """The gradient is scaled down to this norm; null for not. A window's loss is a sum over its steps."""
+    mixing: MixingCfg | None = None
+    """Let the teacher act as well; null for never."""

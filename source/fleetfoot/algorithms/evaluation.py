@@ -16,7 +16,10 @@ __all__ = ["RolloutValues", "evaluate"]
 
 
 class RolloutValues(NamedTuple):
-    """Values of a rollout, and what the critic remembered on the way."""
+    """Values of a rollout, and what the critic remembered on the way.
+
+    Where there are several critics, values have an axis for them, last.
+    """
 
     values: Tensor
     """Of each observation, `[T, N]`."""

@@ -1,11 +1,19 @@
-"""The terms of the PPO objective, each a function of one mini-batch. Axis: `B` samples, any shape."""
+"""The terms of the objectives, each a function of one mini-batch.
+
+Axes: `B` samples, any shape; for what imitates, `T` time, `N` environments, `A` actions.
+"""
 
 from __future__ import annotations
+
+from typing import assert_never
 
 import torch
 from torch import Tensor
 
-__all__ = ["clip_fraction", "surrogate_loss", "value_loss"]
+from fleetfoot.algorithms.config import HuberLossCfg, ImitationLossCfg, KlLossCfg, MseLossCfg
+from fleetfoot.models.distributions import Distribution
+
+__all__ = ["clip_fraction", "huber_loss", "imitation_loss", "kl_loss", "mse_loss", "surrogate_loss", "value_loss"]
 
 
 def surrogate_loss(ratio: Tensor, advantages: Tensor, clip_param: float) -> Tensor:
@@ -43,3 +51,45 @@ def value_loss(values: Tensor, returns: Tensor, old_values: Tensor, clip_param: 
 def clip_fraction(ratio: Tensor, clip_param: float) -> Tensor:
     """Share of samples whose ratio is outside `[1 - c, 1 + c]`."""
     return ((ratio - 1.0).abs() > clip_param).float().mean()
+
+
+def imitation_loss(cfg: ImitationLossCfg, student: Distribution, teacher: Distribution) -> Tensor:
+    """How far the student is from the teacher at each step, `[T]`.
+
+    Args:
+        cfg: Which measure.
+        student: What it says, `[T, N, A]`.
+        teacher: What it says of the same states, `[T, N, A]`.
+    """
+    match cfg:
+        case MseLossCfg():
+            return mse_loss(student.mode(), teacher.mode())
+        case HuberLossCfg():
+            return huber_loss(student.mode(), teacher.mode(), cfg.delta)
+        case KlLossCfg():
+            return kl_loss(student, teacher)
+        case _:
+            assert_never(cfg)
+
+
+def mse_loss(actions: Tensor, targets: Tensor) -> Tensor:
+    """`mean_na (x - y)^2`, `[T]`, for actions `x` and targets `y`, `[T, N, A]` each."""
+    return (actions - targets).square().mean((-2, -1))
+
+
+def huber_loss(actions: Tensor, targets: Tensor, delta: float) -> Tensor:
+    """`mean_na h(x - y)`, `[T]`, with `h(d) = d^2 / 2` up to `|d| = delta` and `delta (|d| - delta / 2)` beyond.
+
+    Args:
+        actions: `x`, `[T, N, A]`.
+        targets: `y`, `[T, N, A]`.
+        delta: Where the parabola turns into straight lines (Huber 1964), in units of the action.
+    """
+    distance = (actions - targets).abs()
+    beyond = delta * (distance - 0.5 * delta)
+    return torch.where(distance <= delta, 0.5 * distance.square(), beyond).mean((-2, -1))
+
+
+def kl_loss(student: Distribution, teacher: Distribution) -> Tensor:
+    """`mean_n KL(teacher || student)`, summed over actions, `[T]` [nat], for distributions `[T, N, A]`."""
+    return teacher.kl(student).mean(-1)

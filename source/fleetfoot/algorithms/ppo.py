@@ -13,13 +13,13 @@ from typing import Any, final
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from fleetfoot.algorithms.config import PpoCfg
 from fleetfoot.algorithms.evaluation import evaluate
 from fleetfoot.algorithms.extension import NO_EXTENSIONS, Extensions
+from fleetfoot.algorithms.guard import count_non_finite, take_step
 from fleetfoot.algorithms.losses import clip_fraction, surrogate_loss, value_loss
-from fleetfoot.algorithms.returns import compute_gae, normalize_advantages, successor_values
+from fleetfoot.algorithms.returns import compute_gae, join_advantages, normalize_advantages, successor_values
 from fleetfoot.algorithms.schedules import (
     adapt_learning_rate,
     planned_entropy_coef,
@@ -83,6 +83,7 @@ class Ppo:
         shared = not set(actor.parameters()).isdisjoint(critic.parameters())
         self._in_turn_or_at_once = Pair(device, at_once=not shared)
         self._tags = (*_MINI_BATCH_TAGS, *(f"Loss/{loss.name}" for loss in extensions.losses))
+        self._num_critics = 1 if cfg.reward_groups is None else len(cfg.reward_groups)
         self._num_updates = 0
         self._entropy_coef = cfg.entropy_coef
         self.forget()
@@ -91,6 +92,11 @@ class Ppo:
     def networks(self) -> Mapping[str, nn.Module]:
         """Actor and critic."""
         return {"actor": self.actor, "critic": self.critic}
+
+    @property
+    def acts_alone(self) -> bool:
+        """Always."""
+        return True
 
     def forget(self) -> None:
         """All that is remembered of the episodes is gone, as when they begin afresh."""
@@ -118,7 +124,7 @@ class Ppo:
         """Learn from a full rollout; see `Algorithm.update`."""
         assert self.buffer.is_full
         self._follow_plans()
-        metrics = {**self._count_non_finite(), **self._add_bonuses(last_obs)}
+        metrics = {**count_non_finite(self.buffer), **self._add_bonuses(last_obs)}
         sequences = self._evaluate(last_obs)
         metrics |= _fit_metrics(sequences)
         totals = torch.zeros(len(self._tags), device=sequences.values.device)
@@ -141,9 +147,15 @@ class Ppo:
             self.learning_rate.fill_(rate)
         self._entropy_coef = planned_entropy_coef(cfg.entropy_coef, cfg.entropy_decay, self._num_updates)
 
+    @property
+    def _only_critic_learns(self) -> bool:
+        """Whether the actor stays as it is for now, with its normaliser."""
+        return self._num_updates < self.cfg.critic_warmup
+
     def _end_update(self) -> None:
         """What is learned once per rollout; then the next one can be collected."""
-        self.actor.inputs.update(self.buffer.obs)
+        if not self._only_critic_learns:
+            self.actor.inputs.update(self.buffer.obs)
         self.critic.inputs.update(self.buffer.obs)
         for bonus in self.extensions.bonuses:
             bonus.end_update(self.buffer)
@@ -154,37 +166,52 @@ class Ppo:
     def _add_bonuses(self, last_obs: Observations) -> dict[str, Tensor]:
         """Add what the extensions reward to the rewards; returns their metrics."""
         metrics: dict[str, Tensor] = {}
-        given = [bonus.reward(self.buffer, last_obs) for bonus in self.extensions.bonuses]
-        for rewards, said in given:
+        given = {bonus.name: bonus.reward(self.buffer, last_obs) for bonus in self.extensions.bonuses}
+        for name, (rewards, said) in given.items():
             self.buffer.rewards += rewards
             metrics |= said
+            self.buffer.group_rewards[name] = rewards
         return metrics
 
     @torch.no_grad()
     def _evaluate(self, last_obs: Observations) -> Batch:
         """Values, advantages and returns of the rollout, in sequences; the transforms have seen them."""
         buffer, cfg = self.buffer, self.cfg
+        rewards, terminated, truncated = self._outcome()
         said = evaluate(self.critic, buffer, last_obs, self._critic_state)
         self._critic_state = said.state_after
         at_limit = said.final_values if cfg.time_limit_bootstrap == "final_observation" else said.values
-        next_values = successor_values(said.values, said.last_values, at_limit, buffer.truncated)
+        next_values = successor_values(said.values, said.last_values, at_limit, truncated)
         advantages, returns = compute_gae(
-            buffer.rewards,
+            rewards,
             said.values,
             next_values,
-            buffer.terminated,
-            buffer.truncated,
+            terminated,
+            truncated,
             gamma=warmed_up_gamma(cfg.gamma, cfg.gamma_warmup, self._num_updates),
             lam=cfg.lam,
         )
         self.critic.update_units(returns)
-        if not cfg.normalize_advantage_per_mini_batch:
+        if cfg.reward_groups is not None:
+            advantages = join_advantages(advantages, cfg.reward_groups.values())
+        elif not cfg.normalize_advantage_per_mini_batch:
             advantages = normalize_advantages(advantages)
         log_probs = buffer.distribution.log_prob(buffer.actions)
         sequences = buffer.sequences(log_probs, said.values, advantages, returns, said.state_before)
         for transform in self.extensions.transforms:
             transform.prepare(buffer, sequences)
         return sequences
+
+    def _outcome(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Rewards, and where episodes terminated and were truncated, `[T, N]` each.
+
+        If groups of rewards have critics of their own, all three have an axis for them, `[T, N, G]` and `[T, N, 1]`.
+        """
+        buffer, groups = self.buffer, self.cfg.reward_groups
+        if groups is None:
+            return buffer.rewards, buffer.terminated, buffer.truncated
+        rewards = torch.stack([buffer.group_rewards[name] for name in groups], dim=-1)
+        return rewards, buffer.terminated[..., None], buffer.truncated[..., None]
 
     def _orders(self, size: int) -> Iterator[Tensor]:
         """For each epoch, in which order the sequences are learned from, int64 `[…]`."""
@@ -206,12 +233,12 @@ class Ppo:
             lambda: self._learn_policy(collected, batch), lambda: self._learn_value(batch)
         )
         policy, extra = policy.tensor_split((4,))
-        self.learning_rate.copy_(adapt_learning_rate(self.cfg.schedule, self.learning_rate, policy[2]))
-        norms = torch.stack([_clip_gradient(*part) for part in zip(self._parts, self._max_norms, strict=True)])
-        # A step with a NaN or infinite gradient is left out on the device, by the fused optimiser itself.
-        skipped = 1.0 - norms.isfinite().all().to(norms.dtype)
-        self.optimizer.found_inf = skipped  # pyright: ignore[reportAttributeAccessIssue] (torch.amp's own protocol)
-        self.optimizer.step()
+        if self._only_critic_learns:  # the rest is computed all the same, for what extensions learn from it
+            for parameter in self._parts[0]:
+                parameter.grad = None
+        else:
+            self.learning_rate.copy_(adapt_learning_rate(self.cfg.schedule, self.learning_rate, policy[2]))
+        norms, skipped = take_step(self.optimizer, self._parts, self._max_norms)
         return torch.cat((policy, value, norms[:2], skipped[None], extra))
 
     def _learn_policy(self, collected: Batch, batch: Batch) -> Tensor:
@@ -232,11 +259,11 @@ class Ppo:
             return torch.stack((surrogate, entropy, kl, clip_fraction(ratio, clip), *extra))
 
     def _learn_value(self, batch: Batch) -> Tensor:
-        """Gradient of `c_v value`; returns (value,)."""
+        """Gradient of `c_v value`, summed over the groups of rewards; returns (value,)."""
         values, _ = self.critic(batch.obs, batch.critic_state, batch.reset)
         clip = self.cfg.clip_param if self.cfg.use_clipped_value_loss else None
         units = self.critic.in_units
-        loss = value_loss(units(values), units(batch.returns), units(batch.values), clip)
+        loss = self._num_critics * value_loss(units(values), units(batch.returns), units(batch.values), clip)
         (self.cfg.value_loss_coef * loss).backward()
         return loss.detach()[None]
 
@@ -246,12 +273,6 @@ class Ppo:
         for part, rate in zip(self._parts[2:], rates, strict=True):
             groups.append({"params": part, "lr": torch.tensor(rate, device=device)})
         return torch.optim.Adam(groups, lr=self.learning_rate, fused=True)
-
-    def _count_non_finite(self) -> dict[str, Tensor]:
-        """How many numbers of the rollout are NaN or infinite, by what they are."""
-        checked = {"reward": self.buffer.rewards, "actions": self.buffer.actions}
-        checked |= {f"obs/{group}": obs for group, obs in self.buffer.obs.items()}
-        return {f"NonFinite/{name}": (~x.isfinite()).sum().float() for name, x in checked.items()}
 
     def train_mode(self) -> None:
         """Networks behave as in training."""
@@ -277,12 +298,10 @@ class Ppo:
             "extensions": {name: extension.state_dict() for name, extension in self.extensions.by_name.items()},
         }
 
-    def load_state_dict(self, state: Mapping[str, Any], *, optimizer: bool = True) -> None:
-        """Take over a state; without `optimizer`, only the networks with their normalisers."""
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over a state."""
         self.actor.load_state_dict(state["actor"])
         self.critic.load_state_dict(state["critic"])
-        if not optimizer:
-            return
         rates = [group["lr"] for group in self.optimizer.param_groups]
         self.optimizer.load_state_dict(state["optimizer"])
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
@@ -306,16 +325,8 @@ def _disjoint_parameters(networks: Iterable[nn.Module]) -> list[list[Tensor]]:
     return parts
 
 
-def _clip_gradient(parameters: Iterable[Tensor], max_norm: float) -> Tensor:
-    """Scale the gradient of one network down to a norm; returns the norm it had, `[]`."""
-    parameters = [p for p in parameters if p.grad is not None]
-    norm = get_total_norm([p.grad for p in parameters if p.grad is not None])
-    if max_norm < math.inf:
-        clip_grads_with_norm_(parameters, max_norm, norm)
-    return norm
-
-
 def _fit_metrics(sequences: Batch) -> dict[str, Tensor]:
     """How much of the returns the critic explains: `1 - var(R - V) / var(R)`."""
-    residual = (sequences.returns - sequences.values).var()
-    return {"Policy/explained_variance": 1.0 - residual / sequences.returns.var().clamp(min=1e-8)}
+    values, returns = (x.reshape(*sequences.reset.shape, -1).sum(-1) for x in (sequences.values, sequences.returns))
+    residual = (returns - values).var()
+    return {"Policy/explained_variance": 1.0 - residual / returns.var().clamp(min=1e-8)}

@@ -1,11 +1,13 @@
-"""Returns and advantages. Axes: `T` time, `N` environments."""
+"""Returns and advantages. Axes: `T` time, `N` environments, `G` groups of rewards."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
 
-__all__ = ["compute_gae", "normalize_advantages", "running_sums", "successor_values"]
+__all__ = ["compute_gae", "join_advantages", "normalize_advantages", "running_sums", "successor_values"]
 
 
 def successor_values(values: Tensor, last_values: Tensor, final_values: Tensor, truncated: Tensor) -> Tensor:
@@ -36,13 +38,13 @@ def compute_gae(
     gamma: float,
     lam: float,
 ) -> tuple[Tensor, Tensor]:
-    """Generalised advantage estimation (Schulman et al. 2016, arXiv:1506.02438).
+    """Generalised advantage estimation (Schulman et al. 2016, arXiv:1506.02438), for each group by itself.
 
     `delta[t] = r[t] + gamma V'[t] - V[t]`, with `V'[t] = 0` where terminated;
     `A[t] = delta[t] + gamma lam A[t + 1]`, with `A[t + 1] = 0` where an episode ended, either way.
 
     Args:
-        rewards: `[T, N]`.
+        rewards: `[T, N]`; or `[T, N, G]`, as the values are then, with `terminated` and `truncated` `[T, N, 1]`.
         values: `V(s[t])`, `[T, N]`.
         next_values: Value of the state each step led to, before any reset (`successor_values`), `[T, N]`.
         terminated: bool `[T, N]`.
@@ -68,6 +70,22 @@ def normalize_advantages(advantages: Tensor, eps: float = 1e-8) -> Tensor:
     """`(A - mean) / (std + eps)` over all samples, with the unbiased standard deviation."""
     std, mean = torch.std_mean(advantages)
     return (advantages - mean) / (std + eps)
+
+
+def join_advantages(advantages: Tensor, weights: Iterable[float]) -> Tensor:
+    """Advantages of several critics as one (Zargarbashi et al. 2024, arXiv:2407.11562).
+
+    `sum_g w_g (A_g - mean A_g) / (std A_g + eps)`: a group counts by its weight, however large or rare its rewards are.
+
+    Args:
+        advantages: `[T, N, G]`.
+        weights: `w`, one per group.
+
+    Returns:
+        `[T, N]`.
+    """
+    groups = zip(advantages.unbind(dim=-1), weights, strict=True)
+    return torch.stack([weight * normalize_advantages(group) for group, weight in groups]).sum(dim=0)
 
 
 def running_sums(rewards: Tensor, before: Tensor, discount: float) -> Tensor:

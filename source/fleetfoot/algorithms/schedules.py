@@ -13,6 +13,7 @@ from fleetfoot.algorithms.config import (
     FixedCfg,
     GammaWarmupCfg,
     LinearCfg,
+    MixingCfg,
     RndConstantCfg,
     RndLinearCfg,
     RndScheduleCfg,
@@ -25,6 +26,7 @@ __all__ = [
     "planned_bonus_weight",
     "planned_entropy_coef",
     "planned_learning_rate",
+    "planned_teacher_share",
     "warmed_up_gamma",
 ]
 
@@ -82,6 +84,18 @@ def planned_entropy_coef(start: float, decay: EntropyDecayCfg | None, iteration:
     if decay is None:
         return start
     return _straight(start, decay.final, decay.begin, decay.iterations, iteration)
+
+
+def planned_teacher_share(mixing: MixingCfg | None, iteration: int) -> float:
+    """Share of the environments that the teacher acts in, `start + x (final - start)`, with `x` the share of the way.
+
+    Args:
+        mixing: How it changes; None for a teacher that never acts.
+        iteration: Iterations done.
+    """
+    if mixing is None:
+        return 0.0
+    return _straight(mixing.start, mixing.final, mixing.begin, mixing.iterations, iteration)
 
 
 def warmed_up_gamma(gamma: float, warmup: GammaWarmupCfg | None, iteration: int) -> float:

@@ -211,7 +211,7 @@ class _ImageMemory:
             return
         num, length = self._mirrors.num - 1, rollout.sequence_length
         images, maps = self._mirrors.each(self._num_envs)[self._num_envs :], self._mirrors.groups
-        groups = self._network.inputs.groups
+        groups = (*self._network.inputs.groups, *self._network.inputs.images)
         obs = {group: maps[group](rollout.obs[group].repeat(1, num, 1), images) for group in groups}
         done = rollout.done.repeat(1, num)
         reset = done.roll(1, dims=0)

@@ -141,7 +141,13 @@ def _add_train_flags(parser: argparse.ArgumentParser, wanted: str) -> None:
     parser.add_argument("--logger", metavar="NAME", help="tensorboard or wandb: agent.logger")
     parser.add_argument("--resume", action="store_true", help="go on with a run where its checkpoint left it")
     parser.add_argument(
-        "--checkpoint", metavar="WHICH", help=f"{wanted}; without --resume, weights to begin a run with"
+        "--checkpoint", metavar="WHICH", help=f"{wanted}; without --resume, a policy to begin a run with"
+    )
+    parser.add_argument(
+        "--teacher",
+        action="append",
+        metavar="WHICH",
+        help=f"whom a student learns from: {wanted}; once for each teacher",
     )
     parser.add_argument("--video", action="store_true", help="film the training, every --video_interval steps")
     parser.add_argument(

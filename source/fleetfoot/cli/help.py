@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, final
 
 from fleetfoot.cli.arguments import Command, build_parser
-from fleetfoot.core.config import field_options
+from fleetfoot.core.config import field_docs, field_options
 from fleetfoot.tasks.registry import TaskSpec
 
 __all__ = ["describe_fields", "describe_type", "help_text"]
@@ -53,19 +53,19 @@ class _Page:
     def fields(self, cfg: Any, path: str, indent: str = "  ") -> Iterator[str]:
         """Every field of a config, and of the configs in it."""
         hints = typing.get_type_hints(type(cfg), include_extras=True)
-        docs = {name: info.description or "" for name, info in type(cfg).__pydantic_fields__.items()}
+        docs = field_docs(type(cfg))
         for item in dataclasses.fields(cfg):
             value, hint, name = getattr(cfg, item.name), hints[item.name], f"{path}.{item.name}"
-            options = field_options(hint)
+            options, doc = field_options(hint), docs.get(item.name, "")
             if len(options) > 1:
-                yield from self._choice(value, hint, name, docs[item.name], indent)
+                yield from self._choice(value, hint, name, doc, indent)
             elif options and _may_be_null(hint):
-                yield from self._switch(value, options[0], name, docs[item.name], indent)
+                yield from self._switch(value, options[0], name, doc, indent)
             elif options:
                 yield from self.fields(value, name, indent)
             elif item.name != "kind":
                 yield f"{indent}{name}={_show(value)}"
-                yield from self._prose(f"{describe_type(hint)}. {docs[item.name]}", indent)
+                yield from self._prose(f"{describe_type(hint)}. {doc}", indent)
 
     def _choice(self, value: Any, hint: Any, path: str, doc: str, indent: str) -> Iterator[str]:
         """A field that holds a member of a union, or possibly nothing."""

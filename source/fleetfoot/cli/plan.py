@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from fleetfoot.cli.arguments import Arguments
+from fleetfoot.cli.teachers import find_teachers, with_teachers
 from fleetfoot.core.config import apply_overrides, decode
 from fleetfoot.errors import CheckpointError, ConfigError
-from fleetfoot.runners.config import OnPolicyRunnerCfg
+from fleetfoot.runners.config import RunnerCfg, decode_agent
 from fleetfoot.tasks.registry import TaskSpec, all_tasks, find_agent, find_task
 
 __all__ = ["Plan", "make_plan"]
@@ -42,7 +43,7 @@ class Plan:
     agent_name: str
     env_cfg: Any
     """The task's own config class."""
-    agent_cfg: OnPolicyRunnerCfg
+    agent_cfg: RunnerCfg
     device: str
     experiment_dir: Path
     """Where the runs of this experiment are."""
@@ -50,6 +51,8 @@ class Plan:
     """The file to begin with."""
     iterations_done: int = 0
     """Iterations of the run that goes on, if one does."""
+    teachers: tuple[Path, ...] = ()
+    """The files of those that a student learns from."""
 
 
 def make_plan(arguments: Arguments) -> Plan:
@@ -77,21 +80,23 @@ def make_plan(arguments: Arguments) -> Plan:
         _refuse_other_agent(flags, metadata)
         if arguments.command != "train" or flags.resume:
             agent_name = metadata.get("agent_name", agent_name)
-            agent_cfg = decode(type(agent_cfg), metadata["agent"], where=f"{checkpoint}: agent")
+            agent_cfg = decode_agent(metadata["agent"], where=f"{checkpoint}: agent")
             env_cfg = decode(type(env_cfg), metadata.get("env", {}), where=f"{checkpoint}: env")
             iterations_done = metadata["iteration"]
     if arguments.command != "train":
         few = {"scene.num_envs": str(_NUM_ENVS[arguments.command])}
         env_cfg = apply_overrides(task.play_mode(env_cfg), few, where="env")
+    agent_cfg, teachers = _with_overrides(agent_cfg, agent_overrides, arguments)
     return Plan(
         task=task,
         agent_name=agent_name,
         env_cfg=apply_overrides(env_cfg, env_overrides, where="env"),
-        agent_cfg=apply_overrides(agent_cfg, agent_overrides, where="agent"),
+        agent_cfg=agent_cfg,
         device=flags.device,
         experiment_dir=experiment_dir,
         checkpoint=checkpoint,
         iterations_done=iterations_done,
+        teachers=teachers,
     )
 
 
@@ -112,6 +117,21 @@ def _with_shorthands(arguments: Arguments) -> tuple[dict[str, str], dict[str, st
                 raise ConfigError(f"--{flag}", got=got, expected="one of the two: they mean the same")
             overrides[root][below] = str(value)
     return overrides["env"], overrides["agent"]
+
+
+def _with_overrides(
+    cfg: RunnerCfg, overrides: Mapping[str, str], arguments: Arguments
+) -> tuple[RunnerCfg, tuple[Path, ...]]:
+    """The agent's config, with the networks of its teachers and what was typed on top, and the teachers' files."""
+    if "kind" in overrides:
+        expected, fix = f"{cfg.kind}, which the agent is", "Choose another agent with --agent."
+        raise ConfigError("agent.kind", got=overrides["kind"], expected=expected, fix=fix)
+    typed = apply_overrides(cfg, overrides, where="agent")
+    if arguments.command != "train":
+        return typed, ()
+    flags = arguments.flags
+    teachers = find_teachers(flags.teacher or (), typed, Path(flags.log_root), resume=flags.resume)
+    return apply_overrides(with_teachers(cfg, teachers), overrides, where="agent"), teachers
 
 
 def _find_checkpoint(arguments: Arguments, experiment_dir: Path) -> Path | None:

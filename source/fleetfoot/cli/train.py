@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, assert_never
 
 from fleetfoot.cli.arguments import Arguments
 from fleetfoot.cli.plan import Plan, make_plan
@@ -13,11 +13,12 @@ from fleetfoot.cli.run_folder import new_run_folder, run_folder_of, write_params
 from fleetfoot.cli.signals import stop_in_order
 from fleetfoot.core.config import encode
 from fleetfoot.errors import ConfigError
+from fleetfoot.runners.config import DistillationRunnerCfg, OnPolicyRunnerCfg
 from fleetfoot.runners.logging.console import Console
 
 if TYPE_CHECKING:
     from fleetfoot.core.vec_env import VecEnv
-    from fleetfoot.runners.on_policy import OnPolicyRunner
+    from fleetfoot.runners.on_policy import Runner
 
 __all__ = ["train"]
 
@@ -33,6 +34,7 @@ def train(arguments: Arguments) -> int:
     with ExitStack() as stack:
         stack.callback(lambda: env.close())  # the recorder's, once there is one
         check_config(env, plan.agent_cfg)
+        _check_teachers(env, plan)
         folder = run_folder_of(plan.checkpoint) if flags.resume and plan.checkpoint else new_run_folder(plan)
         if flags.video:
             env = _filmed(env, plan, folder, flags, console)
@@ -64,7 +66,7 @@ def _filmed(env: VecEnv, plan: Plan, folder: Path, flags: Namespace, console: Co
     )
 
 
-def _require_work(runner: OnPolicyRunner, plan: Plan) -> None:
+def _require_work(runner: Runner[Any, Any], plan: Plan) -> None:
     """Refuse to go on with a run that is done."""
     wanted = plan.agent_cfg.max_iterations
     if runner.iteration >= wanted:
@@ -76,7 +78,7 @@ def _require_work(runner: OnPolicyRunner, plan: Plan) -> None:
         )
 
 
-def _learn(runner: OnPolicyRunner, plan: Plan, folder: Path, console: Console, flags: Namespace) -> int:
+def _learn(runner: Runner[Any, Any], plan: Plan, folder: Path, console: Console, flags: Namespace) -> int:
     """The training itself, which Ctrl-C and SIGTERM end after the iteration in progress; returns the exit status."""
     from fleetfoot.cli.wrap_up import say_how_to_go_on, wrap_up
 
@@ -95,18 +97,33 @@ def _learn(runner: OnPolicyRunner, plan: Plan, folder: Path, console: Console, f
     return 128 + received[0] if status == "interrupted" else 0
 
 
-def _make_runner(env: VecEnv, plan: Plan, folder: Path, console: Console) -> OnPolicyRunner:
+def _check_teachers(env: VecEnv, plan: Plan) -> None:
+    """Refuse those that don't fit before a folder is made for the run."""
+    if plan.teachers:
+        from fleetfoot.runners.teacher import read_teachers
+
+        assert isinstance(plan.agent_cfg, DistillationRunnerCfg)
+        read_teachers(plan.teachers, plan.agent_cfg, env, env.device)
+
+
+def _make_runner(env: VecEnv, plan: Plan, folder: Path, console: Console) -> Runner[Any, Any]:
+    from fleetfoot.runners.distillation import DistillationRunner
     from fleetfoot.runners.logging.build import file_writers
     from fleetfoot.runners.on_policy import OnPolicyRunner
 
-    metadata = {"task": plan.task.name, "agent_name": plan.agent_name, "env": encode(plan.env_cfg)}
-    writer = file_writers(plan.agent_cfg, beside=(console,), report=console.message)
-    return OnPolicyRunner(
-        env,
-        plan.agent_cfg,
-        folder,
-        writer=writer,
-        metadata=metadata,
-        env_seed=plan.env_cfg.seed,
-        report=console.message,
-    )
+    options: dict[str, Any] = {
+        "writer": file_writers(plan.agent_cfg, beside=(console,), report=console.message),
+        "metadata": {"task": plan.task.name, "agent_name": plan.agent_name, "env": encode(plan.env_cfg)},
+        "env_seed": plan.env_cfg.seed,
+        "report": console.message,
+    }
+    match plan.agent_cfg:
+        case OnPolicyRunnerCfg():
+            return OnPolicyRunner(env, plan.agent_cfg, folder, **options)
+        case DistillationRunnerCfg():
+            runner = DistillationRunner(env, plan.agent_cfg, folder, **options)
+            if plan.teachers:
+                runner.load_teacher(*plan.teachers)
+            return runner
+        case _:
+            assert_never(plan.agent_cfg)

@@ -9,7 +9,7 @@ import math
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fleetfoot.cli.plan import Plan
 from fleetfoot.core.config import apply_overrides
@@ -20,7 +20,7 @@ from fleetfoot.runners.logging.summary import RunSummary
 from fleetfoot.runners.logging.writer import Status, section
 
 if TYPE_CHECKING:
-    from fleetfoot.runners.on_policy import OnPolicyRunner
+    from fleetfoot.runners.on_policy import Runner
 
 __all__ = ["say_how_to_go_on", "wrap_up"]
 
@@ -28,7 +28,7 @@ _FILM_S = 10.0
 
 
 def wrap_up(
-    runner: OnPolicyRunner, plan: Plan, folder: Path, console: Console, status: Status, *, with_film: bool
+    runner: Runner[Any, Any], plan: Plan, folder: Path, console: Console, status: Status, *, with_film: bool
 ) -> None:
     """Make what a finished training is expected to leave behind, and print the summary.
 
@@ -42,7 +42,7 @@ def wrap_up(
 
 
 def _make_files(
-    runner: OnPolicyRunner, plan: Plan, folder: Path, console: Console, *, with_film: bool
+    runner: Runner[Any, Any], plan: Plan, folder: Path, console: Console, *, with_film: bool
 ) -> dict[str, Path]:
     from fleetfoot.runners.logging.plots import plot_learning_curves
 
@@ -72,7 +72,7 @@ def _make_files(
     return files
 
 
-def _film(runner: OnPolicyRunner, plan: Plan, folder: Path) -> Path:
+def _film(runner: Runner[Any, Any], plan: Plan, folder: Path) -> Path:
     """Ten seconds of the trained policy, in an environment of its own."""
     from fleetfoot.envs.video import film
 
@@ -85,7 +85,9 @@ def _film(runner: OnPolicyRunner, plan: Plan, folder: Path) -> Path:
         env.close()
 
 
-def _summarize(runner: OnPolicyRunner, plan: Plan, folder: Path, status: Status, files: dict[str, Path]) -> RunSummary:
+def _summarize(
+    runner: Runner[Any, Any], plan: Plan, folder: Path, status: Status, files: dict[str, Path]
+) -> RunSummary:
     hint = _command("play", plan, folder) if status == "finished" else _command("train", plan, folder, "--resume ")
     return RunSummary(
         title=f"{plan.task.name}: {'trained' if status == 'finished' else 'stopped'}",

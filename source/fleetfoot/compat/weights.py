@@ -18,6 +18,7 @@ from torch import Tensor
 
 from fleetfoot.compat.checkpoint_file import Learned, read_checkpoint_file, write_checkpoint_file
 from fleetfoot.errors import CheckpointError
+from fleetfoot.models.config import GaussianCfg, SquashedGaussianCfg
 from fleetfoot.runners.config import OnPolicyRunnerCfg
 
 __all__ = ["adopt", "learned_by", "load_rsl_rl_checkpoint", "save_rsl_rl_checkpoint"]
@@ -119,7 +120,9 @@ def adopt(state: Mapping[str, Any], cfg: OnPolicyRunnerCfg, learned: Learned) ->
 
 def _trained(state: Mapping[str, Any], cfg: OnPolicyRunnerCfg) -> list[str]:
     """Names of what is trained of actor and critic, in the order in which the optimiser has them."""
-    fixed = () if cfg.actor.distribution.learn_std else ("actor.head.std_param",)
+    distribution = cfg.actor.distribution
+    is_fixed = isinstance(distribution, GaussianCfg | SquashedGaussianCfg) and not distribution.learn_std
+    fixed = ("actor.head.std_param",) if is_fixed else ()
     names = [f"{network}.{key}" for network in ("actor", "critic") for key in state[network]]
     moments = ("mean", "var", "count")
     return [name for name in names if not name.endswith(moments) and name not in fixed]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from fleetfoot.core.vec_env import Observations, StatefulEnv, StepResult, VecEnv
+from fleetfoot.core.vec_env import GroupedRewardEnv, Observations, StatefulEnv, StepResult, VecEnv
 from fleetfoot.errors import ContractError
 
 __all__ = ["check_actions", "check_result", "check_start", "check_vec_env"]
@@ -76,6 +76,12 @@ def check_result(env: VecEnv, result: StepResult) -> None:
     _check_tensor(env, result.reward, "step().reward", torch.float32, ())
     _check_tensor(env, result.terminated, "step().terminated", torch.bool, ())
     _check_tensor(env, result.truncated, "step().truncated", torch.bool, ())
+    declared = env.reward_groups if isinstance(env, GroupedRewardEnv) else ()
+    same = set(result.reward_groups) == set(declared)
+    groups = f"those of reward_groups, {sorted(declared)}"
+    _require(same, "step().reward_groups", f"groups {sorted(result.reward_groups)}", groups)
+    for name, reward in result.reward_groups.items():
+        _check_tensor(env, reward, f"step().reward_groups[{name!r}]", torch.float32, ())
     for tag, value in result.metrics.items():
         where = f"step().metrics[{tag!r}]"
         _require(isinstance(value, Tensor), where, type(value).__name__, "a scalar tensor []")
@@ -189,6 +195,7 @@ def _roll_out(env: VecEnv, actions: Tensor, seed: int) -> list[StepResult]:
 def _tensors(result: StepResult) -> dict[str, Tensor]:
     """Everything that a step handed out, by where it stands."""
     groups = {"obs": result.obs, "final_obs": result.final_obs or {}, "metrics": result.metrics}
+    groups |= {"reward_groups": result.reward_groups}
     found = {f"step().{name}[{key!r}]": value for name, group in groups.items() for key, value in group.items()}
     plain = {"reward": result.reward, "terminated": result.terminated, "truncated": result.truncated}
     return found | {f"step().{name}": value for name, value in plain.items()}

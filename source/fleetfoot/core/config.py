@@ -26,7 +26,6 @@ from typing import Annotated, Any, TypeVar, dataclass_transform
 import yaml
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as pydantic_dataclass
-from pydantic.dataclasses import is_pydantic_dataclass
 
 from fleetfoot.errors import ConfigError
 
@@ -44,6 +43,7 @@ __all__ = [
     "config",
     "decode",
     "encode",
+    "field_docs",
     "field_options",
     "nearest",
 ]
@@ -87,17 +87,9 @@ PositiveRange = Annotated[tuple[PositiveFloat, PositiveFloat], IN_ORDER]
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(dataclasses.field, Field))
 def config(cls: type[C]) -> type[C]:
-    """Declare a frozen, keyword-only, validated config class.
-
-    It may have the fields of another one with other defaults, by deriving from it.
-    """
+    """Declare a frozen, keyword-only, validated config class."""
     settings = ConfigDict(extra="forbid", use_attribute_docstrings=True, validate_default=True, allow_inf_nan=False)
-    made = pydantic_dataclass(frozen=True, kw_only=True, config=settings)(cls)
-    for base in filter(is_pydantic_dataclass, made.__mro__[1:]):  # pydantic takes over their fields without the meaning
-        for name, info in base.__pydantic_fields__.items():
-            own = made.__pydantic_fields__[name]
-            own.description = own.description or info.description
-    return made  # pyright: ignore[reportReturnType] (what pydantic returns is the class as well)
+    return pydantic_dataclass(frozen=True, kw_only=True, config=settings)(cls)  # pyright: ignore[reportReturnType]
 
 
 def encode(cfg: Any) -> dict[str, Any]:
@@ -147,6 +139,12 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(known)}."
 
 
+def field_docs(cls: type) -> dict[str, str]:
+    """What each field of a config means, also those that its base declares: pydantic reads them only there."""
+    declared = [vars(base)["__pydantic_fields__"] for base in cls.__mro__[::-1] if "__pydantic_fields__" in vars(base)]
+    return {name: info.description for fields in declared for name, info in fields.items() if info.description}
+
+
 def field_options(hint: Any) -> list[type]:
     """The config classes that a field's type admits: the members of a union, one class, or none."""
     if typing.get_origin(hint) is Annotated:
@@ -178,8 +176,9 @@ def _set(node: Any, data: Any, path: list[str], text: str, where: str) -> None:
     name, rest = path[0], path[1:]
     if not isinstance(data, dict):
         raise ConfigError(where, got=f"a path below it ({name!r})", expected="no further path: it is a plain value")
+    node = {} if node is None else node  # what is there now has been put there by another override
     if isinstance(node, Mapping):
-        known: Iterable[str] = [*node, name] if not rest else list(node)
+        known: Iterable[str] = [*data, name] if not rest else list(data)
         hints: Mapping[str, Any] = {}
     else:
         known = [f.name for f in dataclasses.fields(node)]
@@ -189,11 +188,12 @@ def _set(node: Any, data: Any, path: list[str], text: str, where: str) -> None:
             f"{where}.{name}", got="an unknown field", expected=f"a field of {where}", fix=nearest(name, known)
         )
     if rest:
-        child = node[name] if isinstance(node, Mapping) else getattr(node, name)
+        child = node.get(name) if isinstance(node, Mapping) else getattr(node, name)
         if child is None:  # setting a field of what is switched off switches it on
-            child = _switched_on(field_options(hints.get(name)), rest, text, f"{where}.{name}")
-            data[name] = None if child is None else TypeAdapter(type(child)).dump_python(child)
-        _set(child, data[name], rest, text, f"{where}.{name}")
+            child = _switched_on(field_options(hints.get(name)), data.get(name), rest, text, f"{where}.{name}")
+            if child is not None and not data[name]:  # else another override has
+                data[name] = TypeAdapter(type(child)).dump_python(child)
+        _set(child, data.setdefault(name, {}), rest, text, f"{where}.{name}")
         return
     value = _parse(text, hints.get(name))
     if name == "kind" and name in hints and value != data["kind"]:
@@ -201,15 +201,16 @@ def _set(node: Any, data: Any, path: list[str], text: str, where: str) -> None:
     data[name] = value
 
 
-def _switched_on(options: list[type], rest: list[str], text: str, where: str) -> Any:
+def _switched_on(options: list[type], given: Any, rest: list[str], text: str, where: str) -> Any:
     """What a field becomes when something below it is set: the only member there is, or the one whose kind is given."""
     if len(options) <= 1:
         return options[0]() if options else None
     members = {str(_kind_of(option)): option for option in options}
-    if rest == ["kind"] and text in members:
-        return members[text]()
-    got = repr(text) if rest == ["kind"] else "null"
-    fix = nearest(text, members) if rest == ["kind"] else f"Set {where}.kind as well."
+    kind = given.get("kind") if isinstance(given, dict) else text if rest == ["kind"] else None
+    if kind in members:
+        return members[kind]()
+    fix = f"Set {where}.kind as well." if kind is None else nearest(str(kind), members)
+    got = "null" if kind is None else repr(kind)
     raise ConfigError(f"{where}.kind", got=got, expected=f"one of {', '.join(members)}", fix=fix)
 
 

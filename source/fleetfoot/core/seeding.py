@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
-__all__ = ["derive_seed", "make_generator"]
+__all__ = ["derive_seed", "make_generator", "torch_seeded"]
 
 
 def derive_seed(seed: int, purpose: str, rank: int = 0) -> int:
@@ -20,3 +22,11 @@ def make_generator(seed: int, purpose: str, device: torch.device | str = "cpu", 
     generator = torch.Generator(device=device)
     generator.manual_seed(derive_seed(seed, purpose, rank))
     return generator
+
+
+@contextmanager
+def torch_seeded(seed: int) -> Iterator[None]:
+    """Torch initialises layers from its global generator: borrow it."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield

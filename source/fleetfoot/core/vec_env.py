@@ -15,10 +15,23 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import torch
 from torch import Tensor
 
-__all__ = ["ActionSpec", "DescribedEnv", "FilmingEnv", "Observations", "Policy", "StatefulEnv", "StepResult", "VecEnv"]
+__all__ = [
+    "WHOLE_REWARD",
+    "ActionSpec",
+    "DescribedEnv",
+    "FilmingEnv",
+    "GroupedRewardEnv",
+    "Observations",
+    "Policy",
+    "StatefulEnv",
+    "StepResult",
+    "VecEnv",
+]
 
 Observations: TypeAlias = Mapping[str, Tensor]
 """Group name to a float tensor `[N, …]`."""
+WHOLE_REWARD = "task"
+"""The one group of rewards of an environment that has no groups."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +64,8 @@ class StepResult:
     """Observations before the reset, `[N, …]` each, meaningful where an episode ended; None if none did."""
     metrics: Mapping[str, Tensor] = field(default_factory=dict)
     """What to log, tag to scalar tensor `[]`; a tag may be absent from a step that has nothing to say."""
+    reward_groups: Mapping[str, Tensor] = field(default_factory=dict)
+    """What the reward is made of, float `[N]` each, by the names of `GroupedRewardEnv`; empty if all is of one kind."""
 
 
 @runtime_checkable
@@ -119,6 +134,16 @@ class StatefulEnv(Protocol):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> Observations:
         """Take over a state; returns the observations that follow from it, `[N, …]` each."""
+        ...
+
+
+@runtime_checkable
+class GroupedRewardEnv(Protocol):
+    """An environment whose reward has parts of different kinds, each of which can have a critic of its own."""
+
+    @property
+    def reward_groups(self) -> tuple[str, ...]:
+        """Names of the parts; empty if all is of one kind."""
         ...
 
 

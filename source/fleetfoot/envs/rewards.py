@@ -1,6 +1,6 @@
 """The reward of a step, its sum over episodes, and what is reported of both.
 
-Axes: `N` environments, `n` some of them, `K` reward terms, `M` metrics.
+Axes: `N` environments, `n` some of them, `K` reward terms, `G` groups of them, `M` metrics.
 """
 
 from __future__ import annotations
@@ -40,10 +40,14 @@ class RewardSum(Generic[S]):
         self._episode_length_s = task.episode_length_s
         weights = [[term.weight * task.step_dt] for term in self._terms]
         self._weights = torch.tensor(weights, device=device).reshape(len(self._terms), 1)
+        groups = tuple(dict.fromkeys(term.group for term in task.rewards))
+        self.groups = groups if len(groups) > 1 else ()
+        """Names of the groups; empty if there is only one."""
+        self._group = torch.tensor([groups.index(term.group) for term in self._terms], dtype=torch.int64, device=device)
         self.sums = torch.zeros(len(self._terms), num_envs, device=device)
         """Weighted sum of each term over the running episodes, `[K, N]`."""
 
-    def add(self, state: S, failed: Tensor | None, metrics: dict[str, Tensor]) -> Tensor:
+    def add(self, state: S, failed: Tensor | None, metrics: dict[str, Tensor]) -> tuple[Tensor, Mapping[str, Tensor]]:
         """The reward of a step, added to the sums.
 
         Args:
@@ -52,7 +56,7 @@ class RewardSum(Generic[S]):
             metrics: Takes the means of the task's metrics.
 
         Returns:
-            `[N]`.
+            The reward `[N]`, and the sum of each group, `[N]` each.
         """
         stacked = torch.stack([fn(state) for fn in self._functions])
         if self._reported:
@@ -63,7 +67,11 @@ class RewardSum(Generic[S]):
             weighted.index_fill_(1, failed, 0.0)
         self.sums += weighted
         total = weighted.sum(dim=0)
-        return total if self._floor is None else total.clamp_(min=self._floor)
+        total = total if self._floor is None else total.clamp_(min=self._floor)
+        if not self.groups:
+            return total, {}
+        parts = weighted.new_zeros(len(self.groups), len(total)).index_add_(0, self._group, weighted)
+        return total, dict(zip(self.groups, parts.unbind(), strict=True))
 
     def report(self, ids: Tensor, metrics: dict[str, Tensor]) -> None:
         """Mean reward per second of full episode length of each term, over the episodes `ids` `[n]` that ended."""

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from fleetfoot.core.symmetry import SignedPermutation
+from fleetfoot.core.vec_env import WHOLE_REWARD
 from fleetfoot.sim.simulator import Camera, SimState, Simulator
 
 __all__ = [
@@ -97,6 +98,8 @@ class RewardTerm(Generic[S]):
     fn: Callable[[S], Tensor]
     """View to float `[n]`."""
     weight: float
+    group: str = WHOLE_REWARD
+    """What kind of reward it is: an agent may have a critic for each."""
 
 
 @final
@@ -203,7 +206,7 @@ class Task(Generic[S]):
     images: Mapping[str, ImageTerm[S]] = field(default_factory=dict)
     """Group name to what it shows; other names than those of `observations`."""
     reward_floor: float | None = None
-    """The summed reward of a step is raised to at least this; None leaves it."""
+    """The summed reward of a step is raised to at least this; None leaves it. Its groups are what they are."""
     metrics: Mapping[str, Callable[[S], Tensor]] = field(default_factory=dict)
     """Tag to a function from view to float `[n]`, whose mean is reported in every step."""
     command: Command[S] | None = None

@@ -59,6 +59,7 @@ class TaskEnv(Generic[S]):
         self._observe = ObservationGroups(task.observations, task.images, self.device)
         self.observation_spec: Mapping[str, tuple[int, ...]] = self._observe.spec
         self._rewards = RewardSum(task, self.num_envs, self.device)
+        self.reward_groups = self._rewards.groups
         self._offset = torch.tensor(task.actions.offset, device=self.device)
         self._scale = torch.tensor(task.actions.scale, device=self.device)
         self._event_timers = {event.name: self._timer(event.interval_s) for event in task.events}
@@ -92,7 +93,7 @@ class TaskEnv(Generic[S]):
             terminated = reduce(torch.logical_or, reasons.values(), self._never)
             reasons["time_out"] = truncated = (self.episode_length >= self.max_episode_length) > terminated
             metrics: dict[str, Tensor] = {}
-            reward = self._rewards.add(state, failed, metrics)
+            reward, groups = self._rewards.add(state, failed, metrics)
             final_obs = self._observe(self._advance(state), self._generator, self._obs)
             ids = (terminated | truncated).nonzero().squeeze(1)
             self._teach(state, ids, metrics)
@@ -107,6 +108,7 @@ class TaskEnv(Generic[S]):
                 truncated=truncated,
                 final_obs=final_obs if len(ids) else None,
                 metrics=metrics,
+                reward_groups=groups,
             )
 
     @property

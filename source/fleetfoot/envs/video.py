@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fleetfoot.core.symmetry import SymmetricEnv
-from fleetfoot.core.vec_env import DescribedEnv, Observations, Policy, StatefulEnv, StepResult, VecEnv
+from fleetfoot.core.vec_env import DescribedEnv, GroupedRewardEnv, Observations, Policy, StatefulEnv, StepResult, VecEnv
 from fleetfoot.errors import ContractError, OutputError
 from fleetfoot.sim.recording import Recording
 from fleetfoot.sim.studio import RenderJob, Studio
@@ -86,6 +86,8 @@ class VideoRecorder:
             self.policy_contract = env.policy_contract
         if isinstance(env, SymmetricEnv):
             self.mirror_images = env.mirror_images
+        if isinstance(env, GroupedRewardEnv):
+            self.reward_groups = env.reward_groups
 
     @property
     def env(self) -> VecEnv:

@@ -33,7 +33,7 @@ from fleetfoot import __version__
 from fleetfoot.errors import ContractError
 from fleetfoot.models.actor_critic import Actor
 
-__all__ = ["SCHEMA", "SCHEMA_VERSION", "build_contract", "check_contract", "to_json"]
+__all__ = ["SCHEMA", "SCHEMA_VERSION", "build_contract", "check_contract", "input_terms", "to_json"]
 
 SCHEMA = "fleetfoot.policy"
 SCHEMA_VERSION = 1
@@ -71,7 +71,7 @@ def build_contract(actor: Actor, metadata: Mapping[str, Any], *, parity_error: f
         "task": metadata.get("task") or described.get("task"),
         **{key: value for key, value in described.items() if key != "task"},
         "num_observations": actor.inputs.flat_size,
-        "observations": _terms(actor.inputs.groups, groups, metadata.get("observation_spec", {})),
+        "observations": input_terms(actor.inputs.groups, groups, metadata.get("observation_spec", {})),
         "images": [
             {"name": group, "shape": list(shape), **pictures.get(group, {})}
             for group, shape in actor.inputs.images.items()
@@ -88,6 +88,26 @@ def build_contract(actor: Actor, metadata: Mapping[str, Any], *, parity_error: f
     contract = _bounded(contract)
     check_contract(contract)
     return contract
+
+
+def input_terms(
+    groups: Sequence[str], described: Mapping[str, Sequence[Mapping[str, Any]]], spec: Mapping[str, Sequence[int]]
+) -> list[dict[str, Any]]:
+    """Terms of a policy's groups, one group after the other, as they lie in its input.
+
+    A group that nobody describes is one term of which only the place is known.
+
+    Args:
+        groups: What the policy reads.
+        described: Group to its terms, as the environment describes them.
+        spec: Group to its shape.
+    """
+    flat: list[dict[str, Any]] = []
+    for group in groups:
+        start = sum(term["size"] for term in flat)
+        unknown = [{"name": group, "start": 0, "size": math.prod(spec[group])}] if group in spec else []
+        flat += [{**term, "group": group, "start": start + term["start"]} for term in described.get(group, unknown)]
+    return flat
 
 
 def check_contract(contract: Mapping[str, Any]) -> None:
@@ -124,21 +144,6 @@ def to_json(contract: Mapping[str, Any]) -> str:
         raise ContractError(
             "policy_contract", got=str(error), expected="plain JSON data with finite numbers", fix="Correct it."
         ) from None
-
-
-def _terms(
-    groups: Sequence[str], described: Mapping[str, Sequence[Mapping[str, Any]]], spec: Mapping[str, Sequence[int]]
-) -> list[dict[str, Any]]:
-    """Terms of the policy's groups, one group after the other, as they lie in its input.
-
-    A group that nobody describes is one term of which only the place is known.
-    """
-    flat: list[dict[str, Any]] = []
-    for group in groups:
-        start = sum(term["size"] for term in flat)
-        unknown = [{"name": group, "start": 0, "size": math.prod(spec[group])}] if group in spec else []
-        flat += [{**term, "group": group, "start": start + term["start"]} for term in described.get(group, unknown)]
-    return flat
 
 
 def _states(actor: Actor) -> list[dict[str, Any]]:

@@ -99,10 +99,28 @@ class Actor(nn.Module):
         distribution, state = self(_as_sequence(obs), state)
         return mapped(distribution, lambda x: x[0]), state
 
+    @torch.no_grad()
+    def example(self, batch: int, spec: Mapping[str, tuple[int, ...]], device: torch.device) -> Distribution:
+        """What the policy says of observations that are all zero, `[B, A]` each: to see what has to be stored of it.
+
+        Args:
+            batch: `B`.
+            spec: Group name to the shape of one observation.
+            device: Where the policy is.
+        """
+        groups = (*self.inputs.groups, *self.inputs.images)
+        obs = {group: torch.zeros(batch, *spec[group], device=device) for group in groups}
+        was_training = self.training
+        distribution, _ = self.eval().step(obs, self.memory.initial_state(batch, device))
+        self.train(was_training)
+        return distribution
+
 
 @final
 class Critic(nn.Module):
-    """The value function: observations and state in, one value and the next state out.
+    """The value function: observations and state in, value and next state out.
+
+    Where rewards come in groups, there is a value for each, and an axis for them: `[T, B, G]`.
 
     Args:
         inputs: What it sees.

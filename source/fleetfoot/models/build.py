@@ -45,30 +45,44 @@ ObservationSpec = Mapping[str, tuple[int, ...]]
 """Group name to the shape of one environment's observation."""
 
 
-def build_actor(cfg: ActorCfg, groups: Sequence[str], spec: ObservationSpec, num_actions: int) -> Actor:
+def build_actor(
+    cfg: ActorCfg, groups: Sequence[str], spec: ObservationSpec, num_actions: int, name: str = "actor"
+) -> Actor:
     """The actor for an environment with these observation groups.
+
+    Args:
+        cfg: The network.
+        groups: The observation groups that it reads.
+        spec: Those that there are.
+        num_actions: How many actions it decides.
+        name: What it is called below `agent.` and `agent.obs_groups.`.
 
     Raises:
         ConfigError: A group does not exist or has a shape that the network cannot read.
     """
-    encoders = build_encoders(cfg, groups, spec, "agent.actor")
-    inputs = build_inputs(groups, spec, cfg.obs_normalization, "agent.obs_groups.actor", encoders)
+    encoders = build_encoders(cfg, groups, spec, f"agent.{name}")
+    inputs = build_inputs(groups, spec, cfg.obs_normalization, f"agent.obs_groups.{name}", encoders)
     head = _build_head(cfg.distribution, num_actions)
-    memory = build_memory(cfg.memory, inputs.size, where="agent.actor.memory")
+    memory = build_memory(cfg.memory, inputs.size, where=f"agent.{name}.memory")
     network = Mlp(memory.out_dim, head.in_dim, cfg.network)
     head.init_last_layer(network.last_layer)
     return Actor(inputs, memory, network, head)
 
 
 def build_critic(
-    cfg: CriticCfg, groups: Sequence[str], spec: ObservationSpec, encoders: Mapping[str, Cnn] | None = None
+    cfg: CriticCfg,
+    groups: Sequence[str],
+    spec: ObservationSpec,
+    num_values: int = 1,
+    encoders: Mapping[str, Cnn] | None = None,
 ) -> Critic:
-    """The critic for an environment with these observation groups.
+    """The critic for an environment with these observation groups, with one value for each group of rewards.
 
     Args:
         cfg: The network.
         groups: What it reads.
         spec: What there is to read.
+        num_values: Groups of rewards.
         encoders: Networks that images are seen through, to share those of the actor; None for its own.
 
     Raises:
@@ -78,7 +92,7 @@ def build_critic(
         encoders = build_encoders(cfg, groups, spec, "agent.critic")
     inputs = build_inputs(groups, spec, cfg.obs_normalization, "agent.obs_groups.critic", encoders)
     memory = build_memory(cfg.memory, inputs.size, where="agent.critic.memory")
-    network = Mlp(memory.out_dim, 1, cfg.network)
+    network = Mlp(memory.out_dim, num_values, cfg.network)
     scale = ValueScale(network.last_layer) if cfg.value_normalization else None
     return Critic(inputs, memory, network, scale)
 

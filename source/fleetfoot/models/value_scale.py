@@ -1,4 +1,4 @@
-"""Values in units of the returns that are seen. Axis: `…` any batch."""
+"""Values in units of the returns that are seen. Axes: `…` any batch, and `G` groups of rewards if there are some."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ValueScale(nn.Module):
     `W' = std / std' W` and `b' = (std b + mean - mean') / std'`.
 
     Args:
-        last_layer: The layer that puts out `u`, `[…, 1]`.
+        last_layer: The layer that puts out `u`, `[…, G]`, with one number for each group of rewards.
         eps: Added to the standard deviation, so that returns that are all the same are not blown up.
     """
 
@@ -32,7 +32,7 @@ class ValueScale(nn.Module):
 
     @property
     def std(self) -> Tensor:
-        """What is divided by, `[1]`."""
+        """What is divided by, `[G]`."""
         return self.moments.var.sqrt() + self.moments.eps
 
     def forward(self, values: Tensor) -> Tensor:
@@ -48,6 +48,6 @@ class ValueScale(nn.Module):
         """Let the moments see the returns `[…]` of a rollout."""
         (layer,) = self._last_layer
         mean, std = self.moments.mean.clone(), self.std
-        self.moments.update(returns.unsqueeze(-1))
+        self.moments.update(returns.reshape(-1, len(mean)))
         layer.weight.mul_((std / self.std)[:, None])
         layer.bias.copy_((std * layer.bias + mean - self.moments.mean) / self.std)

@@ -3,7 +3,7 @@
 Masses, inertias and geometry are the facts of ANYbotics' description, fixed parts lumped into the link they are on.
 The legs are made exact mirror images of the left front one (the real ones differ by fractions of a millimetre), so that
 symmetric training sees a symmetric robot. The drives have the limits of Isaac Lab's ANYdrive 3, and about the armature
-that was identified on an ANYmal (Bjelonic et al. 2025, arXiv:2509.06342).
+that the code of Bjelonic et al. 2025 (arXiv:2509.06342) gives for the drives of an ANYmal.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ["ANYMAL_C"]
 _LEGS: Final = {"LF": (1.0, 1.0), "LH": (-1.0, 1.0), "RF": (1.0, -1.0), "RH": (-1.0, -1.0)}
 """Leg to its side: +1 at the front and -1 at the back, +1 at the left and -1 at the right. In Isaac Lab's order."""
 _DRIVE: Final = Drive(
-    stiffness=80.0, damping=5.0, effort_limit=80.0, saturation_effort=120.0, velocity_limit=7.5, armature=0.1
+    stiffness=100.0, damping=5.0, effort_limit=80.0, saturation_effort=120.0, velocity_limit=7.5, armature=0.1
 )
 _FOOT: Final = (0.08795, 0.01305, -0.31547)
 _TURN: Final = 9.42  # three half turns: thighs and shanks can swing all the way round

@@ -1,6 +1,6 @@
 """Checkpoints: one file that says what it is, written so that a crash leaves the old file or the new one.
 
-    {"format": "fleetfoot.checkpoint", "schema_version": 1,
+    {"format": "fleetfoot.checkpoint", "schema_version": 3,
      "metadata": JSON text: task, env and agent config, iteration, environment steps, versions, policy contract,
      "state": tensors and plain values: algorithm, environment, episode statistics}
 
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 FORMAT = "fleetfoot.checkpoint"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def load_checkpoint(path: Path, *, device: torch.device | str = "cpu") -> Checkp
         CheckpointError: The file is missing, truncated, not one of ours, or of another schema version.
     """
     if not path.is_file():
-        raise CheckpointError(str(path), got="no file", expected="a checkpoint", fix="Check --checkpoint.")
+        raise CheckpointError(str(path), got="no file", expected="a checkpoint", fix="Check the path.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of torch about foreign files: they are refused anyway
@@ -86,12 +86,13 @@ def load_checkpoint(path: Path, *, device: torch.device | str = "cpu") -> Checkp
     return Checkpoint(metadata=json.loads(content["metadata"]), state=content["state"])
 
 
-def find_checkpoint(selector: str, experiment_dir: Path) -> Path:
-    """The file that `--checkpoint` means.
+def find_checkpoint(selector: str, experiment_dir: Path, flag: str = "--checkpoint") -> Path:
+    """The file that `--checkpoint` means, or another flag of its kind.
 
     Args:
         selector: `latest` or `best` of the newest run that has one, or a path to a file or a run folder.
         experiment_dir: The folder whose runs are searched.
+        flag: What it was typed after.
 
     Raises:
         CheckpointError: There is none.
@@ -104,7 +105,7 @@ def find_checkpoint(selector: str, experiment_dir: Path) -> Path:
         if found := _pick(run, selector):
             return found
     raise CheckpointError(
-        f"--checkpoint {selector}",
+        f"{flag} {selector}",
         got=f"no checkpoint in {experiment_dir}",
         expected="at least one run with a checkpoint",
         fix="Train first, or give a path.",

@@ -1,4 +1,4 @@
-"""The training loop: collect, update, report, save.
+"""The training loop: collect, update, report, save; and the runner for on-policy algorithms, one of its two faces.
 
 Axis: `N` environments.
 """
@@ -8,19 +8,21 @@ from __future__ import annotations
 import secrets
 import time
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Generic, TypeVar, final
 
 import torch
 
+from fleetfoot.algorithms.algorithm import Algorithm
 from fleetfoot.algorithms.build import build_algorithm
 from fleetfoot.core.check import check_result, check_start
 from fleetfoot.core.config import encode
 from fleetfoot.core.device import exact_device
 from fleetfoot.core.seeding import derive_seed, make_generator
 from fleetfoot.core.vec_env import DescribedEnv, FilmingEnv, Observations, StatefulEnv, VecEnv
-from fleetfoot.errors import CheckpointError, ConfigError, OutputError
+from fleetfoot.errors import ConfigError, OutputError
 from fleetfoot.export.onnx import export_onnx
 from fleetfoot.export.torchscript import export_torchscript
 from fleetfoot.runners.checkpoint import (
@@ -30,24 +32,23 @@ from fleetfoot.runners.checkpoint import (
     save_checkpoint,
     set_aside_later,
 )
-from fleetfoot.runners.config import OnPolicyRunnerCfg
+from fleetfoot.runners.config import DistillationRunnerCfg, OnPolicyRunnerCfg
 from fleetfoot.runners.logging.build import file_writers
 from fleetfoot.runners.logging.jsonl import METRICS_FILE
 from fleetfoot.runners.logging.writer import IterationReport, MetricsWriter, NullWriter, RunInfo, Status, Timings
 from fleetfoot.runners.metrics import EpisodeStatistics, StepMetrics, raise_if_non_finite, read_back
-from fleetfoot.runners.policy import InferencePolicy, check_fits, load_networks
+from fleetfoot.runners.policy import InferencePolicy, check_fits
 from fleetfoot.runners.provenance import git_commit, write_git_state
+from fleetfoot.runners.restore import lend_policy, restore_algorithm, restore_environment
 
-__all__ = ["OnPolicyRunner"]
+__all__ = ["OnPolicyRunner", "Runner"]
+
+C = TypeVar("C", OnPolicyRunnerCfg, DistillationRunnerCfg)
+A = TypeVar("A", bound=Algorithm)
 
 
-@final
-class OnPolicyRunner:
-    """Trains a policy in an environment with an on-policy algorithm.
-
-        runner = OnPolicyRunner(env, cfg, log_dir="logs/my_run")
-        runner.learn(cfg.max_iterations)
-        policy = runner.get_inference_policy()
+class Runner(ABC, Generic[C, A]):
+    """Trains a policy in an environment; which algorithm does, and when it may begin, is left to the faces.
 
     Args:
         env: The environment; stays the caller's to close.
@@ -66,7 +67,7 @@ class OnPolicyRunner:
     def __init__(
         self,
         env: VecEnv,
-        cfg: OnPolicyRunnerCfg,
+        cfg: C,
         log_dir: str | Path | None = None,
         device: torch.device | str | None = None,
         *,
@@ -80,7 +81,7 @@ class OnPolicyRunner:
         self.device = exact_device(env.device if device is None else device)
         if self.device != exact_device(env.device):
             raise ConfigError("device", got=self.device, expected=f"the environment's device, {env.device}")
-        self.algorithm = build_algorithm(env, cfg, self.device)
+        self.algorithm = self._build()
         self.iteration = 0
         """Iterations done since the training began."""
         self.env_steps = 0
@@ -94,15 +95,26 @@ class OnPolicyRunner:
         self._metadata = {**(metadata or {}), "git": git_commit(Path(__file__)), "device": self.device.type}
         self._env_seed = derive_seed(cfg.seed, "environment") % 2**31 if env_seed is None else env_seed
         self._say = report or (lambda text: warnings.warn(text, stacklevel=3))
-        self._writer = writer if writer is not None else self._default_writer()
+        self._writer = writer if writer is not None else file_writers(cfg) if self.log_dir else NullWriter()
         self._is_open = False
         self._saved: int | None = None
+        self._acted_alone = True  # since the last checkpoint: rewards of somebody else's actions make it no better
         self._git_repos: list[Path] = []
         self._episodes = EpisodeStatistics(env.num_envs, self.device)
         self._step_metrics = StepMetrics()
         self._obs: Observations | None = None
         self.scalars: dict[str, float] = {}
         """Tag to value of the last iteration."""
+
+    @abstractmethod
+    def _build(self) -> A:
+        """The algorithm, for `env` and `cfg` and on `device`."""
+        ...
+
+    @abstractmethod
+    def _require_ready(self) -> None:
+        """Raise a `ConfigError` if there is something without which it makes no sense to begin."""
+        ...
 
     def learn(self, num_learning_iterations: int, init_at_random_ep_len: bool = False) -> None:
         """Train for so many more iterations.
@@ -112,9 +124,11 @@ class OnPolicyRunner:
             init_at_random_ep_len: Begin at random times within the episodes, so that not all are cut at once.
 
         Raises:
+            ConfigError: There is something that it cannot begin without.
             NonFiniteError: NaN or infinity came up; nothing of that iteration is saved.
             OutputError: The run's folder cannot be written.
         """
+        self._require_ready()
         last = self.iteration + num_learning_iterations
         self._open()
         obs = self._begin(init_at_random_ep_len)
@@ -135,6 +149,7 @@ class OnPolicyRunner:
         """One iteration: collect, update, report; returns the observations after it."""
         start = time.perf_counter()
         obs, simulation, inference = self._collect(obs)
+        self._acted_alone &= self.algorithm.acts_alone
         collected = time.perf_counter()
         metrics = {**self.algorithm.update(obs), **self._episodes.metrics(), **self._step_metrics.drain()}
         scalars = read_back(metrics)
@@ -202,8 +217,9 @@ class OnPolicyRunner:
         self._saved = self.iteration
         folder = self.log_dir / "checkpoints"
         reward = self.scalars.get("Train/mean_reward", float("-inf"))
-        if is_best := reward > self.best_reward:
+        if is_best := self._acted_alone and reward > self.best_reward:
             self.best_reward = reward
+        self._acted_alone = True
         checkpoint = self._checkpoint()
         save_checkpoint(folder / f"model_{self.iteration}.pt", checkpoint)
         if is_best:
@@ -229,7 +245,8 @@ class OnPolicyRunner:
 
         Args:
             path: The file.
-            optimizer: Also the optimiser, the learning rate and the generators; else only the networks.
+            optimizer: Also the optimiser, the learning rate and the generators; else only the policy, also if it was a
+                student and is an actor here, and the critic if both have one.
             environment: Also the state of the environments and the counts, so that training goes on as if it had not
                 stopped. Needs as many environments as were saved.
 
@@ -241,20 +258,10 @@ class OnPolicyRunner:
         """
         checkpoint = load_checkpoint(Path(path), device=self.device)
         check_fits(checkpoint, self.env, str(path))
-        if optimizer and checkpoint.metadata["device"] != self.device.type:
-            raise CheckpointError(
-                str(path),
-                got=f"a run on {checkpoint.metadata['device']}, whose random numbers go on only there",
-                expected=f"one on {self.device.type}",
-                fix="Resume on the same kind of device, or begin a new run with its weights: leave --resume away.",
-            )
-        load_networks(checkpoint, self.algorithm.networks, str(path))
-        try:
-            self.algorithm.load_state_dict(checkpoint.state["algorithm"], optimizer=optimizer)
-        except (RuntimeError, KeyError, ValueError) as error:
-            fix = "Leave the overrides of agent.algorithm away: a checkpoint carries its config."
-            expected = "the state of agent.algorithm as configured"
-            raise CheckpointError(str(path), got=str(error), expected=expected, fix=fix) from None
+        if optimizer:
+            restore_algorithm(checkpoint, self.algorithm, self.cfg, self.device.type, str(path))
+        else:
+            lend_policy(checkpoint, self.cfg, self.algorithm.networks, str(path))
         if environment:
             self._restore_progress(checkpoint)
         return checkpoint.metadata
@@ -269,20 +276,8 @@ class OnPolicyRunner:
             return
         if isinstance(self.env, StatefulEnv) and state["environment"] is not None:
             self._episodes.load_state_dict(state["episodes"])
-            self._load_environment(state["environment"])
+            restore_environment(self.env, state["environment"])
             self._obs = state["obs"] or None  # nothing yet, if it was saved before training began
-
-    def _load_environment(self, state: Mapping[str, Any]) -> None:
-        assert isinstance(self.env, StatefulEnv)
-        try:
-            self.env.load_state_dict(state)
-        except (RuntimeError, KeyError, ValueError) as error:
-            raise CheckpointError(
-                "the environment's state",
-                got=f"{type(error).__name__}: {error}",
-                expected="that of an environment with this config",
-                fix="Leave the overrides of env away, or begin a new run with its weights: leave --resume away.",
-            ) from error
 
     def _describe(self) -> dict[str, Any]:
         """What a checkpoint and an exported policy say of themselves, as plain JSON data."""
@@ -384,5 +379,18 @@ class OnPolicyRunner:
         for repo in (Path(__file__), *self._git_repos):
             write_git_state(repo, self.log_dir / "git")
 
-    def _default_writer(self) -> MetricsWriter:
-        return NullWriter() if self.log_dir is None else file_writers(self.cfg)
+
+@final
+class OnPolicyRunner(Runner[OnPolicyRunnerCfg, Algorithm]):
+    """Trains a policy in an environment with an on-policy algorithm.
+
+    runner = OnPolicyRunner(env, cfg, log_dir="logs/my_run")
+    runner.learn(cfg.max_iterations)
+    policy = runner.get_inference_policy()
+    """
+
+    def _build(self) -> Algorithm:
+        return build_algorithm(self.env, self.cfg, self.device)
+
+    def _require_ready(self) -> None:
+        """It can always begin: it learns from nothing but the environment."""

@@ -15,7 +15,7 @@ from fleetfoot.models.actor_critic import Actor
 from fleetfoot.models.build import build_actor
 from fleetfoot.models.memory import State, reset_state
 from fleetfoot.runners.checkpoint import Checkpoint
-from fleetfoot.runners.config import OnPolicyRunnerCfg
+from fleetfoot.runners.config import RunnerCfg, trained_policy
 
 __all__ = ["InferencePolicy", "build_policy", "check_fits", "load_networks"]
 
@@ -50,15 +50,16 @@ class InferencePolicy:
             self._state = reset_state(self._state, done)
 
 
-def build_policy(checkpoint: Checkpoint, cfg: OnPolicyRunnerCfg, env: VecEnv, where: str) -> InferencePolicy:
+def build_policy(checkpoint: Checkpoint, cfg: RunnerCfg, env: VecEnv, where: str) -> InferencePolicy:
     """The policy that a checkpoint holds, for an environment like the one it was trained in.
 
     Raises:
         CheckpointError: The environment observes or acts differently.
     """
     check_fits(checkpoint, env, where)
-    actor = build_actor(cfg.actor, cfg.obs_groups.actor, env.observation_spec, env.action_spec.size)
-    load_networks(checkpoint, {"actor": actor}, where)
+    name, network, groups = trained_policy(cfg)
+    actor = build_actor(network, groups, env.observation_spec, env.action_spec.size, name)
+    load_networks(checkpoint, {name: actor}, where)
     return InferencePolicy(actor, env.device)
 
 

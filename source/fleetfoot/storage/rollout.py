@@ -23,7 +23,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from fleetfoot.core.vec_env import Observations, StepResult
+from fleetfoot.core.vec_env import WHOLE_REWARD, Observations, StepResult
 from fleetfoot.models.distributions import Distribution, mapped
 from fleetfoot.models.memory import State
 
@@ -43,11 +43,11 @@ class Batch:
     log_probs: Tensor
     """Of the actions under that policy, `[L, B]`."""
     values: Tensor
-    """Of the critic as it was, `[L, B]`."""
+    """Of the critic as it was, `[L, B]`; `[L, B, G]` if each of `G` groups of rewards has a critic."""
     advantages: Tensor
     """`[L, B]`."""
     returns: Tensor
-    """`[L, B]`."""
+    """As the values."""
     reset: Tensor
     """Where an episode begins inside of a sequence, bool `[L, B]`; never at its first step."""
     actor_state: State
@@ -92,7 +92,8 @@ class RolloutBuffer:
         sequence_length: `L`; divides `T`.
         obs_spec: Observation groups to keep and their shapes.
         final_groups: Those of them that are also kept as they were before a reset.
-        distribution: The policy for one environment, `[1, A]` each, to see what has to be kept of it.
+        distribution: What is learned from, for one environment, `[1, A]` each, to see what has to be kept of it: the
+            policy that acts, or the teacher's.
         actor_state: Its memory for one environment, `[layers, 1, H]` each.
         device: Where the buffer lives.
     """
@@ -123,6 +124,8 @@ class RolloutBuffer:
         self.distribution = mapped(distribution, lambda x: allocate(*x.shape[1:]))
         self.actor_state = tuple(allocate_state(x) for x in actor_state)
         self.rewards = allocate()
+        self.group_rewards: dict[str, Tensor] = {}
+        """What the rewards are made of, group name to `[T, N]`; each allocated when it is first given."""
         self.terminated = allocate(dtype=torch.bool)
         self.truncated = allocate(dtype=torch.bool)
         self._step = 0
@@ -144,12 +147,21 @@ class RolloutBuffer:
         """Write what came of it, and go on to the next step."""
         t = self._step
         self.rewards[t].copy_(result.reward)
+        for name, reward in (result.reward_groups or {WHOLE_REWARD: result.reward}).items():
+            if name not in self.group_rewards:
+                self.group_rewards[name] = torch.zeros_like(self.rewards)
+            self.group_rewards[name][t].copy_(reward)
         self.terminated[t].copy_(result.terminated)
         self.truncated[t].copy_(result.truncated)
         if result.final_obs is not None:
             for group, rows in self.final_obs.items():
                 rows[t].copy_(result.final_obs[group])
         self._step += 1
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether a rollout begins."""
+        return self._step == 0
 
     @property
     def is_full(self) -> bool:
@@ -172,7 +184,7 @@ class RolloutBuffer:
 
         Args:
             log_probs: Of the actions, `[T, N]`; `values`, `advantages` and `returns` likewise.
-            values: Of the critic.
+            values: Of the critic; `[T, N, G]`, as the returns are then, if each of `G` groups of rewards has one.
             advantages: Of the actions.
             returns: What the critic should have said.
             critic_state: Its memory before each sequence, `[T / L, layers, N, H]` each.

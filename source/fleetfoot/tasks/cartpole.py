@@ -8,14 +8,14 @@ Torch and MuJoCo are imported in `make_env` only, so that listing tasks and `--h
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, final
 
-from fleetfoot.algorithms.config import AdaptiveKlCfg, PpoCfg
+from fleetfoot.algorithms.config import AdaptiveKlCfg, DistillationCfg, MixingCfg, PpoCfg
 from fleetfoot.core.config import Count, FiniteFloat, NonNegativeFloat, NonNegativeInt, PositiveFloat, config
 from fleetfoot.models.config import ActorCfg, CriticCfg, GaussianCfg, MlpCfg
-from fleetfoot.runners.config import ObsGroupsCfg, OnPolicyRunnerCfg
+from fleetfoot.runners.config import DistillationGroupsCfg, DistillationRunnerCfg, ObsGroupsCfg, OnPolicyRunnerCfg
 from fleetfoot.sim.config import SimCfg
 from fleetfoot.tasks.registry import TaskSpec
 
@@ -149,6 +149,12 @@ def make_task(cfg: CartpoleEnvCfg, device: torch.device | str) -> Task[CartpoleS
 
     out_of_bounds = partial(is_out_of_bounds, limit=cfg.max_cart_pos)
     weights = cfg.rewards
+    sensed: tuple[ObsTerm[CartpoleState], ...] = (
+        ObsTerm(name="pole_pos", fn=lambda s: s.pole_pos[:, None], size=1),
+        ObsTerm(name="pole_vel", fn=lambda s: s.pole_vel[:, None], size=1),
+        ObsTerm(name="cart_pos", fn=lambda s: s.cart_pos[:, None], size=1),
+    )
+    cart_vel: ObsTerm[CartpoleState] = ObsTerm(name="cart_vel", fn=lambda s: s.cart_vel[:, None], size=1)
     return Task(
         name=TASK.name,
         step_dt=cfg.sim.dt * cfg.decimation,
@@ -156,14 +162,7 @@ def make_task(cfg: CartpoleEnvCfg, device: torch.device | str) -> Task[CartpoleS
         episode_length_s=cfg.episode_length_s,
         view=view,
         actions=ActionMap(names=("slider",), offset=(0.0,), scale=(cfg.effort_scale,)),
-        observations={
-            "policy": (
-                ObsTerm(name="pole_pos", fn=lambda s: s.pole_pos[:, None], size=1),
-                ObsTerm(name="pole_vel", fn=lambda s: s.pole_vel[:, None], size=1),
-                ObsTerm(name="cart_pos", fn=lambda s: s.cart_pos[:, None], size=1),
-                ObsTerm(name="cart_vel", fn=lambda s: s.cart_vel[:, None], size=1),
-            )
-        },
+        observations={"policy": (*sensed, cart_vel), "sensors": sensed},
         rewards=(
             RewardTerm(name="alive", fn=lambda s: 1.0 - out_of_bounds(s).float(), weight=weights.alive),
             RewardTerm(name="terminating", fn=lambda s: out_of_bounds(s).float(), weight=weights.terminating),
@@ -192,17 +191,44 @@ def make_env(cfg: CartpoleEnvCfg, *, device: torch.device | str, seed: int) -> V
     return TaskEnv(task, sim, seed=seed if cfg.seed is None else cfg.seed)
 
 
+_NETWORK = MlpCfg(hidden_dims=(32, 32), activation="elu")
+
+
 def ppo() -> OnPolicyRunnerCfg:
     """PPO that balances the pole within seconds."""
-    network = MlpCfg(hidden_dims=(32, 32), activation="elu")
     return OnPolicyRunnerCfg(
         experiment_name="cartpole",
         num_steps_per_env=16,
         max_iterations=60,
         obs_groups=ObsGroupsCfg(actor=("policy",), critic=("policy",)),
         algorithm=PpoCfg(entropy_coef=0.005, schedule=AdaptiveKlCfg(desired_kl=0.01)),
-        actor=ActorCfg(network=network, distribution=GaussianCfg(init_std=1.0)),
-        critic=CriticCfg(network=network),
+        actor=ActorCfg(network=_NETWORK, distribution=GaussianCfg(init_std=1.0)),
+        critic=CriticCfg(network=_NETWORK),
+    )
+
+
+def distillation() -> DistillationRunnerCfg:
+    """A student without the cart's velocity learns from a policy that `ppo` trained."""
+    return DistillationRunnerCfg(
+        experiment_name="cartpole_student",
+        teacher_experiment="cartpole",
+        num_steps_per_env=16,
+        max_iterations=100,
+        obs_groups=DistillationGroupsCfg(student=("sensors",), teacher=("policy",)),
+        algorithm=DistillationCfg(gradient_length=4, mixing=MixingCfg(iterations=50)),
+        student=ActorCfg(network=_NETWORK, distribution=GaussianCfg(init_std=0.2)),
+    )
+
+
+def finetune() -> OnPolicyRunnerCfg:
+    """PPO that goes on with the student's policy: `--checkpoint` names it."""
+    cfg, student = ppo(), distillation()
+    return replace(
+        cfg,
+        experiment_name="cartpole_finetuned",
+        obs_groups=replace(cfg.obs_groups, actor=student.obs_groups.student),
+        algorithm=replace(cfg.algorithm, critic_warmup=10),
+        actor=student.student,
     )
 
 
@@ -211,6 +237,6 @@ TASK = TaskSpec(
     summary="Balance a pole on a cart: the tutorial.",
     env_cfg=CartpoleEnvCfg,
     make_env=make_env,
-    agents={"ppo": ppo},
+    agents={"ppo": ppo, "distillation": distillation, "finetune": finetune},
     play_mode=lambda cfg: cfg,
 )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import torch
 
     from fleetfoot.core.vec_env import VecEnv
-    from fleetfoot.runners.config import OnPolicyRunnerCfg
+    from fleetfoot.runners.config import RunnerCfg
 
 __all__ = ["ENTRY_POINT_GROUP", "MakeEnv", "TaskSpec", "all_tasks", "find_agent", "find_task", "register", "task_names"]
 
@@ -62,7 +62,7 @@ class TaskSpec(Generic[C]):
     """The environment's config as it is when nothing is overridden."""
     make_env: MakeEnv[C]
     """From the config to the environment; this may import what it likes."""
-    agents: Mapping[str, Callable[[], OnPolicyRunnerCfg]]
+    agents: Mapping[str, Callable[[], RunnerCfg]]
     """Name of an agent, as `ppo`, to its whole config."""
     default_agent: str = "ppo"
     """The agent that trains when none is named."""
@@ -103,7 +103,7 @@ def find_task(name: str) -> TaskSpec[Any]:
     return tasks[name]
 
 
-def find_agent(spec: TaskSpec[Any], name: str) -> Callable[[], OnPolicyRunnerCfg]:
+def find_agent(spec: TaskSpec[Any], name: str) -> Callable[[], RunnerCfg]:
     """What makes the config of a task's agent.
 
     Raises:

@@ -4,13 +4,14 @@ import pytest
 import torch
 
 from fleetfoot.algorithms.build import build_algorithm, check_config
-from fleetfoot.algorithms.config import PpoCfg, RndCfg, SymmetryCfg
+from fleetfoot.algorithms.build_distillation import build_distillation
+from fleetfoot.algorithms.config import DistillationCfg, PpoCfg, RndCfg, SymmetryCfg
 from fleetfoot.core.symmetry import SignedPermutation
 from fleetfoot.core.toy_env import ToyEnv
 from fleetfoot.core.vec_env import ActionSpec
 from fleetfoot.errors import ConfigError, ContractError
 from fleetfoot.models.config import ActorCfg, CriticCfg, MlpCfg
-from fleetfoot.runners.config import ObsGroupsCfg, OnPolicyRunnerCfg
+from fleetfoot.runners.config import DistillationGroupsCfg, DistillationRunnerCfg, ObsGroupsCfg, OnPolicyRunnerCfg
 
 SMALL = MlpCfg(hidden_dims=(4,))
 CFG = OnPolicyRunnerCfg(
@@ -122,3 +123,67 @@ def test_the_buffer_keeps_each_group_once_and_final_ones_for_the_critic():
     buffer = built(cfg).buffer
     assert {group: tuple(x.shape) for group, x in buffer.obs.items()} == {"policy": (6, 4, 2), "critic": (6, 4, 3)}
     assert set(buffer.final_obs) == {"policy", "critic"}
+
+
+# --- distillation
+
+STUDENT = DistillationRunnerCfg(
+    experiment_name="toy",
+    num_steps_per_env=6,
+    obs_groups=DistillationGroupsCfg(student=("policy",), teacher=("policy", "critic")),
+    student=ActorCfg(network=SMALL, obs_normalization=True),
+    teacher=ActorCfg(network=MlpCfg(hidden_dims=(7,))),
+)
+
+
+def test_student_and_teachers_are_those_of_the_config():
+    cfg = replace(STUDENT, more_teachers=(ActorCfg(network=MlpCfg(hidden_dims=(9,))),))
+    built = build_distillation(ToyEnv(4), cfg, torch.device("cpu"))
+    widths = {name: tuple(network.network.layers[0].weight.shape) for name, network in built.networks.items()}
+    assert widths == {"student": (4, 2), "teacher": (7, 5), "more_teachers[0]": (9, 5)}
+    assert built.student.inputs.normalizer is not None
+    assert not built.teachers.sources
+    assert built.actor is built.student
+
+
+def test_only_what_the_student_sees_is_kept():
+    buffer = build_distillation(ToyEnv(4), STUDENT, torch.device("cpu")).buffer
+    assert {group: tuple(x.shape) for group, x in buffer.obs.items()} == {"policy": (6, 4, 2)}
+    assert not buffer.final_obs
+
+
+def test_the_student_follows_from_the_seed_whoever_its_teachers_are():
+    more = replace(STUDENT, more_teachers=(ActorCfg(),))
+    students = [build_distillation(ToyEnv(4), cfg, torch.device("cpu")).student for cfg in (STUDENT, more)]
+    assert torch.equal(*(student.network.layers[0].weight for student in students))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"obs_groups": DistillationGroupsCfg(student=("polic",))},
+            "agent.obs_groups.student: got 'polic'; "
+            "expected one of the environment's observation groups: policy, critic. Did you mean 'policy'?",
+        ),
+        (
+            {"obs_groups": DistillationGroupsCfg(teacher=("privileged",))},
+            "agent.obs_groups.teacher: got 'privileged'; "
+            "expected one of the environment's observation groups: policy, critic. Known: critic, policy.",
+        ),
+        (
+            {"algorithm": DistillationCfg(num_mini_batches=3)},
+            "agent.algorithm.num_mini_batches: got 3, with 4 environments; expected a divisor of the number of "
+            "environments. Use one of [1, 2, 4], or change env.scene.num_envs.",
+        ),
+        (
+            {"more_teachers": (ActorCfg(),) * 4},
+            "agent.more_teachers: got 5 teachers, with 4 environments; expected an environment for each. "
+            "Have more of them.",
+        ),
+    ],
+)
+def test_what_cannot_work_between_a_student_and_an_environment(change, message):
+    with pytest.raises(ConfigError) as caught:
+        check_config(ToyEnv(4), replace(STUDENT, **change))
+    assert str(caught.value) == message

@@ -70,14 +70,6 @@ def parameters_of(ppo: Ppo) -> dict[str, torch.Tensor]:
     }
 
 
-@pytest.fixture
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 # --- a slow copy, in double precision: one sample at a time, Adam written out
 
 
@@ -384,6 +376,47 @@ def test_a_sound_rollout_counts_nothing():
     assert {value.item() for name, value in metrics.items() if name.startswith("NonFinite/")} == {0.0}
 
 
+# --- a critic that learns first
+
+
+def test_while_the_critic_warms_up_nothing_of_the_actor_moves():
+    ppo, env = make(make_cfg(replace(PPO, critic_warmup=2, schedule=AdaptiveKlCfg(desired_kl=1e-3)), normalize=True))
+    obs = env.reset(1)
+    ppo.actor.inputs.update(obs)
+    actor, critic = copy.deepcopy(ppo.actor.state_dict()), copy.deepcopy(ppo.critic.state_dict())
+    for _ in range(2):
+        obs = roll_out(ppo, env, obs)
+        metrics = ppo.update(obs)
+        assert all(torch.equal(value, actor[name]) for name, value in ppo.actor.state_dict().items())
+        assert metrics["Grad/actor_norm"].item() == 0.0
+        assert metrics["Grad/critic_norm"].item() > 0.0
+        assert metrics["Loss/learning_rate"].item() == pytest.approx(1e-3)  # which follows the actor's movement
+    assert not any(torch.equal(value, critic[name]) for name, value in ppo.critic.state_dict().items())
+    ppo.update(roll_out(ppo, env, obs))
+    assert not any(torch.equal(value, actor[name]) for name, value in ppo.actor.state_dict().items())
+
+
+def test_a_critic_that_warms_up_learns_as_it_would_beside_an_actor():
+    """In the first update: later the actors, and with them the rollouts, differ."""
+    after = []
+    for warmup in (0, 1):
+        ppo, env = make(make_cfg(replace(PPO, critic_warmup=warmup)))
+        ppo.update(roll_out(ppo, env, env.reset(1)))
+        after.append(parameters_of(ppo))
+    assert all(torch.equal(after[0][name], value) for name, value in after[1].items() if name.startswith("critic"))
+
+
+def test_the_actors_first_step_after_the_warm_up_is_that_of_a_fresh_optimiser():
+    ppo, env = make(make_cfg(replace(PPO, critic_warmup=1, num_learning_epochs=1, num_mini_batches=1)))
+    obs = roll_out(ppo, env, env.reset(1))
+    ppo.update(obs)
+    assert not any(parameter in ppo.optimizer.state for parameter in ppo.actor.parameters())
+    before = parameters_of(ppo)
+    ppo.update(roll_out(ppo, env, obs))
+    moved = (parameters_of(ppo)["actor.network.layers.2.bias"] - before["actor.network.layers.2.bias"]).abs()
+    assert moved.item() == pytest.approx(1e-3, rel=1e-3)  # Adam's first step is the rate, whatever the gradient
+
+
 # --- state
 
 
@@ -397,17 +430,6 @@ def test_a_state_decides_the_next_update(extensions):
     after = [p.update(roll_out(p, env, env.reset(2))) for p in (ppo, other)]
     assert {k: v.item() for k, v in after[0].items()} == {k: v.item() for k, v in after[1].items()}
     assert all(torch.equal(value, parameters_of(other)[name]) for name, value in parameters_of(ppo).items())
-
-
-def test_without_the_optimiser_only_the_networks_are_taken_over():
-    ppo, env = make(make_cfg(normalize=True))
-    ppo.update(roll_out(ppo, env, env.reset(1)))
-    other, _ = make(make_cfg(replace(PPO, learning_rate=0.5), normalize=True))
-    other.load_state_dict(ppo.state_dict(), optimizer=False)
-    assert all(torch.equal(value, parameters_of(other)[name]) for name, value in parameters_of(ppo).items())
-    assert other.actor.inputs.normalizer.count.item() == T * N
-    assert other.learning_rate.item() == 0.5
-    assert not other.optimizer.state
 
 
 def test_after_loading_the_schedule_still_moves_the_optimisers_rate():

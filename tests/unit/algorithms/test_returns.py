@@ -3,7 +3,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleetfoot.algorithms.returns import compute_gae, normalize_advantages, running_sums, successor_values
+from fleetfoot.algorithms.returns import (
+    compute_gae,
+    join_advantages,
+    normalize_advantages,
+    running_sums,
+    successor_values,
+)
 
 R = [1.0, 2.0, 3.0]  # rewards
 V = [0.5, 1.5, 2.5]  # values of the states they were got in
@@ -156,3 +162,27 @@ def test_running_sums_go_on_from_what_came_before():
     rewards = torch.tensor([[1.0, 0.0], [2.0, 1.0]])
     sums = running_sums(rewards, torch.tensor([4.0, -2.0]), 0.5)
     assert sums.tolist() == [[3.0, -1.0], [3.5, 0.5]]
+
+
+# --- groups of rewards
+
+
+def test_each_group_is_estimated_by_itself(generator):
+    rewards, values, next_values = torch.randn(3, 5, 4, 2, generator=generator).unbind()
+    terminated = torch.rand(5, 4, generator=generator) < 0.2
+    truncated = (torch.rand(5, 4, generator=generator) < 0.2) & ~terminated
+    both = compute_gae(rewards, values, next_values, terminated[..., None], truncated[..., None], gamma=0.9, lam=0.8)
+    for g in range(2):
+        one = compute_gae(
+            rewards[..., g], values[..., g], next_values[..., g], terminated, truncated, gamma=0.9, lam=0.8
+        )
+        assert torch.equal(both[0][..., g], one[0])
+        assert torch.equal(both[1][..., g], one[1])
+
+
+def test_joined_advantages_are_normalised_within_their_group_and_weighted():
+    """Deviations of the mean by (-1, 0, 1) and (1, -1, 0): both of standard deviation 1."""
+    advantages = torch.tensor([[[9.0, 400.0]], [[10.0, 200.0]], [[11.0, 300.0]]])
+    joined = join_advantages(advantages, [2.0, 0.5])
+    torch.testing.assert_close(joined, torch.tensor([[-2.0 + 0.5], [0.0 - 0.5], [2.0]]))
+    torch.testing.assert_close(join_advantages(advantages * torch.tensor([1.0, 1e3]), [2.0, 0.5]), joined)

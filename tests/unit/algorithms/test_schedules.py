@@ -7,6 +7,7 @@ from fleetfoot.algorithms.config import (
     FixedCfg,
     GammaWarmupCfg,
     LinearCfg,
+    MixingCfg,
     RndConstantCfg,
     RndLinearCfg,
     RndStepCfg,
@@ -16,6 +17,7 @@ from fleetfoot.algorithms.schedules import (
     planned_bonus_weight,
     planned_entropy_coef,
     planned_learning_rate,
+    planned_teacher_share,
     warmed_up_gamma,
 )
 
@@ -107,3 +109,11 @@ def test_the_weight_of_a_bonus_follows_the_steps(cfg, expected):
     weights = planned_bonus_weight(cfg, 2.0, torch.tensor([1, 2, 3, 6, 10_000]))
     assert weights.dtype == torch.float32
     assert weights.tolist() == pytest.approx(expected)
+
+
+def test_the_teacher_acts_ever_less():
+    mixing = MixingCfg(start=1.0, final=0.2, begin=10, iterations=4)
+    shares = [planned_teacher_share(mixing, iteration) for iteration in (0, 10, 11, 12, 14, 99)]
+    assert shares == pytest.approx([1.0, 1.0, 0.8, 0.6, 0.2, 0.2])
+    assert planned_teacher_share(MixingCfg(iterations=3), 3) == 0.0
+    assert planned_teacher_share(None, 0) == 0.0

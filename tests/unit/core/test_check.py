@@ -238,6 +238,30 @@ BROKEN: dict[str, tuple[Any, str]] = {
         sharing(lambda r: r.metrics["Metrics/distance"], lambda r, x: replace(r, metrics={"Metrics/distance": x})),
         "step().metrics['Metrics/distance']: got overwritten by the next step; expected tensors that stay as they are.",
     ),
+    "groups of the reward that nothing declares": (
+        changed(lambda r: replace(r, reward_groups={"goal": r.reward})),
+        "step().reward_groups: got groups ['goal']; expected those of reward_groups, [].",
+    ),
+    "a group of the reward left out": (
+        changed(lambda r: replace(r, reward_groups={"goal": r.reward}), reward_groups=("goal", "effort")),
+        "step().reward_groups: got groups ['goal']; expected those of reward_groups, ['effort', 'goal'].",
+    ),
+    "a group of the reward of another shape": (
+        changed(lambda r: replace(r, reward_groups={"goal": r.reward[:2]}), reward_groups=("goal",)),
+        "step().reward_groups['goal'].shape: got (2,); expected (4,).",
+    ),
+    "memory of a group of the reward used twice": (
+        SharesItsMemory(
+            Altered(
+                ToyEnv(4),
+                lambda r: replace(r, reward_groups={"goal": r.reward.clone()}),
+                {"reward_groups": ("goal",)},
+            ),
+            lambda r, x: replace(r, reward_groups={"goal": x}),
+            {"shared": lambda r: r.reward_groups["goal"]},
+        ),
+        "step().reward_groups['goal']: got overwritten by the next step; expected tensors that stay as they are.",
+    ),
     "a metric as a number": (
         changed(lambda r: replace(r, metrics={"Metrics/x": 1.0})),
         "step().metrics['Metrics/x']: got float; expected a scalar tensor [].",

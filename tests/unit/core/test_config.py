@@ -2,6 +2,7 @@ import dataclasses
 import inspect
 import types
 import typing
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import pytest
@@ -16,7 +17,7 @@ import fleetfoot.sim.config
 import fleetfoot.tasks.cartpole
 import fleetfoot.tasks.cartpole_camera
 import fleetfoot.tasks.velocity.config
-from fleetfoot.algorithms.config import AdaptiveKlCfg, FixedCfg, GammaWarmupCfg, PpoCfg
+from fleetfoot.algorithms.config import AdaptiveKlCfg, FixedCfg, GammaWarmupCfg, PpoCfg, RndCfg
 from fleetfoot.core.config import (
     Count,
     PositiveFloat,
@@ -120,14 +121,8 @@ def values(hint, limits=types.MappingProxyType({})) -> st.SearchStrategy:
         if not is_ordered:
             return drawn
         return drawn.map(lambda bounds: tuple(sorted(bounds))).filter(lambda bounds: bounds[0] < bounds[1])
-    if origin is Literal:
-        return st.sampled_from(arguments)
-    if origin in (types.UnionType, typing.Union):
-        return st.one_of([values(argument) for argument in arguments])
-    if origin is tuple and Ellipsis in arguments:
-        return st.lists(values(arguments[0]), min_size=limits.get("min_length", 0), max_size=4).map(tuple)
-    if origin is tuple:
-        return st.tuples(*map(values, arguments))
+    if origin is not None:
+        return composed(origin, arguments, limits.get("min_length", 0))
     if dataclasses.is_dataclass(hint):
         hints = typing.get_type_hints(hint, include_extras=True)
         return st.builds(hint, **{name: values(field) for name, field in hints.items()})
@@ -136,6 +131,20 @@ def values(hint, limits=types.MappingProxyType({})) -> st.SearchStrategy:
     if hint is str:
         return st.from_regex("[a-z0-9_.-]{1,12}", fullmatch=True) if limits else st.text(max_size=12)
     return {bool: st.booleans(), type(None): st.none()}[hint]
+
+
+def composed(origin, arguments, min_size: int) -> st.SearchStrategy:
+    """Any value of a type that is made of others."""
+    if origin is Literal:
+        return st.sampled_from(arguments)
+    if origin in (types.UnionType, typing.Union):
+        return st.one_of([values(argument) for argument in arguments])
+    if origin is Mapping:
+        return st.dictionaries(*map(values, arguments), min_size=min_size, max_size=4)
+    assert origin is tuple
+    if Ellipsis in arguments:
+        return st.lists(values(arguments[0]), min_size=min_size, max_size=4).map(tuple)
+    return st.tuples(*map(values, arguments))
 
 
 @pytest.mark.parametrize(
@@ -178,30 +187,6 @@ def test_a_config_cannot_be_changed():
 def test_fields_are_given_by_name_only():
     with pytest.raises(ValueError, match="positional"):
         MlpCfg((8, 8))
-
-
-@config
-class SlowWaveCfg(WaveCfg):
-    """A wave that takes its time."""
-
-    height: PositiveFloat = 0.5
-    period: PositiveFloat = 9.0
-    """Time from crest to crest [s]."""
-
-
-@config
-class LowSlowWaveCfg(SlowWaveCfg):
-    """One that is hardly seen."""
-
-    height: PositiveFloat = 0.1
-    """Of a crest [m]."""
-
-
-def test_fields_of_a_config_that_is_derived_from_keep_their_meaning():
-    assert LowSlowWaveCfg() == LowSlowWaveCfg(height=0.1, period=9.0)
-    meanings = {name: info.description for name, info in LowSlowWaveCfg.__pydantic_fields__.items()}
-    assert meanings == {"kind": None, "height": "Of a crest [m].", "period": "Time from crest to crest [s]."}
-    assert WaveCfg.__pydantic_fields__["height"].description is None
 
 
 def test_a_config_made_in_python_is_checked_too():
@@ -404,6 +389,24 @@ def test_a_choice_that_is_off_is_not_guessed(typed, message):
     with pytest.raises(ConfigError) as error:
         apply_overrides(SkyCfg(), typed, where="sky")
     assert str(error.value) == message
+
+
+def test_several_fields_of_what_is_switched_off_are_all_set():
+    cfg = apply_overrides(PpoCfg(), {"gamma_warmup.start": "0.9", "gamma_warmup.hold": "7"}, where="algorithm")
+    assert cfg.gamma_warmup == GammaWarmupCfg(start=0.9, hold=7)
+    whole = {"rnd": "{weight: 3}", "rnd.learning_rate": "1e-4", "rnd.predictor.activation": "tanh"}
+    cfg = apply_overrides(PpoCfg(), whole, where="algorithm")
+    assert cfg.rnd == RndCfg(weight=3.0, learning_rate=1e-4, predictor=MlpCfg(activation="tanh"))
+
+
+def test_an_entry_of_a_mapping_that_is_set_with_it_is_set():
+    weights = {"reward_groups": "{goal: 1, effort: 1}", "reward_groups.effort": "0.5"}
+    assert apply_overrides(PpoCfg(), weights, where="algorithm").reward_groups == {"goal": 1.0, "effort": 0.5}
+
+
+def test_an_entry_of_a_mapping_that_is_switched_off_is_refused():
+    with pytest.raises(ConfigError, match=r"^algorithm\.reward_groups: got a path below it"):
+        apply_overrides(PpoCfg(), {"reward_groups.goal": "1"}, where="algorithm")
 
 
 @pytest.mark.parametrize(

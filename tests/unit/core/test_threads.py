@@ -15,14 +15,6 @@ def two_threads():
     torch.set_num_threads(before)
 
 
-@pytest.fixture
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def test_both_results_come_back_in_order(two_threads):
     assert Pair(torch.device("cpu"))(lambda: "first", lambda: "second") == ("first", "second")
 

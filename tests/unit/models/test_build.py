@@ -7,6 +7,7 @@ from fleetfoot.models.build import build_actor, build_critic, check_action_range
 from fleetfoot.models.config import (
     ActorCfg,
     BetaCfg,
+    CnnCfg,
     CriticCfg,
     GaussianCfg,
     MlpCfg,
@@ -15,7 +16,7 @@ from fleetfoot.models.config import (
 )
 from fleetfoot.models.distributions import BetaHead, GaussianHead, SquashedGaussianHead, StateDependentGaussianHead
 
-SPEC = {"policy": (4,), "critic": (6,), "camera": (3, 64, 64), "nothing": ()}
+SPEC = {"policy": (4,), "critic": (6,), "camera": (3, 64, 64), "nothing": (), "grid": (5, 5)}
 SMALL = MlpCfg(hidden_dims=(8,))
 
 
@@ -88,16 +89,49 @@ def test_a_group_that_does_not_exist_is_named_with_those_that_do():
         check_groups(("policy", "critics"), SPEC, "agent.obs_groups.critic")
     assert str(caught.value) == (
         "agent.obs_groups.critic: got 'critics'; expected one of the environment's observation groups: "
-        "policy, critic, camera, nothing. Did you mean 'critic'?"
+        "policy, critic, camera, nothing, grid. Did you mean 'critic'?"
     )
 
 
-@pytest.mark.parametrize(("group", "shape"), [("camera", "[3, 64, 64]"), ("nothing", "[]")])
-def test_a_group_that_is_not_flat_is_refused(group, shape):
+@pytest.mark.parametrize(("group", "shape"), [("grid", "[5, 5]"), ("nothing", "[]")])
+def test_a_group_that_is_neither_flat_nor_an_image_is_refused(group, shape):
     with pytest.raises(ConfigError) as caught:
         check_groups((group,), SPEC, "agent.obs_groups.actor")
-    expected = f"agent.obs_groups.actor: got group {group!r} of shape {shape}; expected flat groups, of shape [O]."
-    assert str(caught.value) == expected
+    expected = "flat groups, of shape [O], and images, of shape [C, H, W]"
+    assert str(caught.value) == f"agent.obs_groups.actor: got group {group!r} of shape {shape}; expected {expected}."
+
+
+CNN = CnnCfg(output_channels=(2, 4), kernel_size=(5,), stride=(4,))
+
+
+def test_images_are_seen_beside_flat_groups(generator):
+    actor = build_actor(ActorCfg(network=SMALL, cnn=CNN, obs_normalization=True), ("camera", "policy"), SPEC, 2)
+    assert actor.inputs.groups == ("policy",)
+    assert actor.inputs.images == {"camera": (3, 64, 64)}
+    obs = {group: torch.randn(3, 5, *SPEC[group], generator=generator) for group in ("camera", "policy")}
+    seen = torch.cat((obs["policy"] / 1.01, actor.inputs.encoders["camera"](obs["camera"])), dim=-1)
+    torch.testing.assert_close(actor.inputs(obs), seen)  # the normaliser has seen nothing: mean 0, deviation 1
+    distribution, _ = actor(obs)
+    assert distribution.mean.shape == (3, 5, 2)
+
+
+def test_an_image_without_a_network_is_refused():
+    with pytest.raises(ConfigError) as caught:
+        build_actor(ActorCfg(network=SMALL), ("policy", "camera"), SPEC, 2)
+    assert str(caught.value) == (
+        "agent.actor.cnn: got null; expected a network to see an image of 3 x 64 x 64 in group 'camera'. "
+        "Set agent.actor.cnn.kind=cnn."
+    )
+
+
+def test_a_network_for_what_is_no_image_is_refused():
+    with pytest.raises(ConfigError, match=r"^agent\.critic\.cnn_by_group\.policy: got 'policy'; expected an image"):
+        build_critic(CriticCfg(network=SMALL, cnn_by_group={"policy": CNN}), ("policy",), SPEC)
+
+
+def test_one_group_may_be_seen_in_another_way():
+    cfg = CriticCfg(network=SMALL, cnn_by_group={"camera": CNN})
+    assert build_critic(cfg, ("camera",), SPEC).inputs.encoders["camera"].layers[0].out_channels == 2
 
 
 @pytest.mark.parametrize(

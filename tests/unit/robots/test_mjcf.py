@@ -51,7 +51,7 @@ def test_torque_is_what_gains_line_and_limit_leave() -> None:
     model = mujoco.MjModel.from_xml_string(to_mjcf(replace(ANYMAL_C, joints=joints), visuals=False))
     assert model.na == 0, "a drive has no state"
     stiffness, damping, effort, stall, fastest = (
-        np.array([first] + [other] * 11) for first, other in ((60, 80), (0, 5), (30, 80), (50, 120), (9, 7.5))
+        np.array([first] + [other] * 11) for first, other in ((60, 100), (0, 5), (30, 80), (50, 120), (9, 7.5))
     )
     data = start(model)
     dofs = model.jnt_dofadr[model.actuator_trnid[:, 0]]

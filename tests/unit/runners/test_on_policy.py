@@ -435,8 +435,11 @@ def test_weights_alone_begin_a_new_run(saved):
     runner, _ = make()
     runner.load(saved, optimizer=False, environment=False)
     assert (runner.iteration, runner.env_steps) == (0, 0)
-    trained = load_checkpoint(saved).state["algorithm"]["actor"]["network.layers.0.weight"]
-    assert torch.equal(runner.algorithm.actor.network.layers[0].weight, trained)
+    trained = load_checkpoint(saved).state["algorithm"]
+    for name, network in runner.algorithm.networks.items():
+        same(numbers(network.state_dict()), numbers(trained[name]))
+        assert network.inputs.normalizer.count.item() == 24
+    assert not runner.algorithm.optimizer.state
 
 
 # --- NaN

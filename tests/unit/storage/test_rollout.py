@@ -202,3 +202,38 @@ def test_a_sequence_has_the_memory_from_before_it(length, begins):
     assert memory.shape == (2, len(begins) * N, 3)
     for layer in range(2):
         assert memory[layer, :, 0].tolist() == [number(t, n) + 0.5 * layer for t in begins for n in range(N)]
+
+
+# --- groups of rewards
+
+
+def add_step(buffer: RolloutBuffer, t: int, **groups: float) -> None:
+    zeros = torch.zeros(N, A)
+    never = torch.zeros(N, dtype=torch.bool)
+    buffer.add_decision({"policy": torch.zeros(N, 3), "critic": torch.zeros(N, 1)}, (), zeros, Gaussian(zeros, zeros))
+    buffer.add_outcome(
+        StepResult(
+            obs={},
+            reward=rows(t, 1, 0.0)[:, 0],
+            terminated=never,
+            truncated=never,
+            final_obs=None,
+            reward_groups={name: rows(t, 1, offset)[:, 0] for name, offset in groups.items()},
+        )
+    )
+
+
+def test_what_the_rewards_are_made_of_is_kept(buffer):
+    for t in range(T):
+        add_step(buffer, t, goal=1000.0, effort=2000.0)
+    assert list(buffer.group_rewards) == ["goal", "effort"]
+    for name, offset in (("goal", 1000.0), ("effort", 2000.0)):
+        expected = torch.stack([rows(t, 1, offset)[:, 0] for t in range(T)])
+        assert torch.equal(buffer.group_rewards[name], expected)
+
+
+def test_a_reward_without_groups_is_one(buffer):
+    for t in range(T):
+        add_step(buffer, t)
+    assert list(buffer.group_rewards) == ["task"]
+    assert torch.equal(buffer.group_rewards["task"], buffer.rewards)

@@ -10,7 +10,7 @@ import pytest
 
 from fleetfoot.core.config import apply_overrides, decode, encode
 from fleetfoot.errors import ConfigError
-from fleetfoot.runners.config import OnPolicyRunnerCfg
+from fleetfoot.runners.config import DistillationRunnerCfg, OnPolicyRunnerCfg
 from fleetfoot.tasks.registry import all_tasks, find_agent, find_task, register, task_names
 
 
@@ -60,4 +60,4 @@ def test_no_environments_are_refused() -> None:
 def test_agents_are_whole_configs() -> None:
     for task in all_tasks().values():
         for make in task.agents.values():
-            assert isinstance(make(), OnPolicyRunnerCfg)
+            assert isinstance(make(), OnPolicyRunnerCfg | DistillationRunnerCfg)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 
-from fleetfoot.runners.config import OnPolicyRunnerCfg
+from fleetfoot.runners.config import RunCfg
 from fleetfoot.runners.logging.fanout import FanOut
 from fleetfoot.runners.logging.jsonl import JsonlWriter
 from fleetfoot.runners.logging.tensorboard import TensorboardWriter
@@ -15,7 +15,7 @@ __all__ = ["file_writers"]
 
 
 def file_writers(
-    cfg: OnPolicyRunnerCfg,
+    cfg: RunCfg,
     *,
     beside: Sequence[MetricsWriter] = (),
     report: Callable[[str], None] | None = None,

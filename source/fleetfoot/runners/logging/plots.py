@@ -79,19 +79,13 @@ def plot_learning_curves(metrics: Path | Sequence[Path], png: Path, *, title: st
         OutputError: There is nothing to draw in the files.
     """
     runs = _load([metrics] if isinstance(metrics, Path) else metrics)
-    learner = [
-        _Panel("value loss", {"value loss": "Loss/value"}, log=True),
-        _Panel("KL divergence", {"KL": "Policy/kl"}, log=True),
-        _Panel("action std", {"std": "Policy/mean_std"}),
-        _Panel("learning rate", {"learning rate": "Loss/learning_rate"}, log=True),
-    ]
     figure = _figure(12.0, 6.2, title)
     with _style():
         grid = figure.add_gridspec(2, 4)
         places = [grid[0, :2], grid[0, 2], grid[0, 3]]
         for place, panel in zip(places, _outcome_panels(runs), strict=True):
             _draw(figure.add_subplot(place), panel, runs, with_time=True)
-        for column, panel in enumerate(learner):
+        for column, panel in enumerate(_learner_panels(runs)):
             _draw(figure.add_subplot(grid[1, column]), panel, runs, color=_COLORS[4], with_time=False)
         figure.savefig(png, dpi=150)
 
@@ -130,6 +124,17 @@ def _outcome_panels(runs: Sequence[_Run]) -> list[_Panel]:
         middle,
         _Panel("episode length, steps", {"length": "Train/mean_episode_length"}),
     ]
+
+
+def _learner_panels(runs: Sequence[_Run]) -> list[_Panel]:
+    if any("Loss/behavior" in run.tags for run in runs):
+        first = _Panel("imitation loss", {"imitation loss": "Loss/behavior"}, log=True)
+        second = _Panel("student gradient", {"norm": "Grad/student_norm"}, log=True)
+    else:
+        first = _Panel("value loss", {"value loss": "Loss/value"}, log=True)
+        second = _Panel("KL divergence", {"KL": "Policy/kl"}, log=True)
+    std = _Panel("action std", {"std": "Policy/mean_std"})
+    return [first, second, std, _Panel("learning rate", {"learning rate": "Loss/learning_rate"}, log=True)]
 
 
 def _words(tag: str, prefix: str) -> str:

@@ -29,7 +29,7 @@ class RunSummary:
         seconds: Wall clock spent training.
         env_steps: Environment steps made.
         final_reward: Mean reward at the end; NaN if no episode ended.
-        best_reward: Highest mean reward; NaN if no episode ended.
+        best_reward: Highest mean reward; NaN if no policy has acted by itself so far.
         metrics: Name to value, as the tracking.
         folder: The run folder.
         files: Name to path, of what was made: `checkpoint`, `video`, `onnx`, `curves`.
@@ -68,8 +68,8 @@ def summary_lines(summary: RunSummary, *, width: int = 80, glyphs: Glyphs = UNIC
     lines.append(_line("time", dot.join([duration(summary.seconds), f"{summary.iterations:,} iterations"])))
     lines.append(_line("steps", dot.join([f"{summary.env_steps:,}", *rate])))
     if math.isfinite(summary.final_reward):
-        reward = dot.join([compact(summary.final_reward), f"best {compact(summary.best_reward)}"])
-        lines.append(_line("reward", reward))
+        best = [f"best {compact(summary.best_reward)}"] if math.isfinite(summary.best_reward) else []
+        lines.append(_line("reward", dot.join([compact(summary.final_reward), *best])))
     lines += [_line(name.replace("_", " "), compact(value)) for name, value in summary.metrics.items()]
     lines.append(_line("folder", shorten_path(str(summary.folder), width - _LABEL - 2, glyphs.ellipsis), "cyan"))
     for name, path in summary.files.items():

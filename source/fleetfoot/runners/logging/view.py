@@ -26,12 +26,15 @@ _LEARNING = {
     "Loss/value": "value loss",
     "Loss/surrogate": "surrogate loss",
     "Loss/entropy": "entropy",
+    "Loss/behavior": "imitation loss",
     "Policy/kl": "KL divergence",
     "Policy/clip_fraction": "clip fraction",
     "Policy/explained_variance": "explained var.",
     "Grad/actor_norm": "actor gradient",
     "Grad/critic_norm": "critic gradient",
+    "Grad/student_norm": "student gradient",
     "Policy/mean_std": "action std",
+    "Policy/teacher_share": "teacher acts",
     "Loss/learning_rate": "learning rate",
 }
 """What the right half names first, in this order; other tags below Loss, Policy and Grad follow under their own."""

@@ -90,13 +90,16 @@ class BoxesCfg:
 
 @config
 class RandomRoughCfg:
-    """A height drawn at every corner of the grid, at any difficulty."""
+    """A height drawn at every corner of the grid."""
 
     kind: Literal["random_rough"] = "random_rough"
     proportion: NonNegativeFloat = 0.2
     """Share of the columns, relative to the others."""
-    noise: NonNegativeRange = (0.02, 0.10)
-    """Lowest and highest height [m]."""
+    lowest: NonNegativeFloat = 0.02
+    """Lowest height that is drawn [m]."""
+    highest: NonNegativeRange = (0.04, 0.10)
+    """Highest one at difficulty 0 and at difficulty 1 [m]. Isaac Lab has 0.10 throughout, so that no level is easy: who
+    has learned to walk on flat ground falls there every three seconds."""
     noise_step: PositiveFloat = 0.02
     """Heights are multiples of this above the lowest [m]."""
     border: NonNegativeFloat = 0.25
@@ -134,6 +137,9 @@ class GeneratorCfg:
     """The map follows from it, and not from the run's seed: a resumed run finds its robots where they stood."""
     num_rows: Count = 10
     """Levels of difficulty."""
+    flat_rows: NonNegativeInt = 1
+    """How many of them are flat. Isaac Lab has none: its thousands of robots find a gait on rough ground as well. A few
+    hundred learn to walk on flat ground first, and leave it when they can."""
     num_cols: Count = 10
     """Columns, shared out among the sub-terrains. Isaac Lab has 20; here robots never meet, so that fewer do."""
     size: PositiveFloat = 8.0
@@ -143,12 +149,12 @@ class GeneratorCfg:
     vertical_scale: PositiveFloat = 0.005
     """Heights are multiples of this [m]."""
     difficulty_range: Difficulties = (0.0, 1.0)
-    """Difficulty of the first level and of the last."""
+    """Difficulty of the first level that is not flat, and of the last."""
     curriculum: bool = True
     """Whether robots go to a harder tile when they have walked far enough and to an easier one when they have not.
     If not, every episode begins on a random tile."""
-    max_init_terrain_level: NonNegativeInt = 5
-    """Highest level to begin on; the lowest is 0. Without a curriculum, the highest level of all."""
+    max_init_terrain_level: NonNegativeInt = 0
+    """Highest level to begin on; the lowest is 0. Without a curriculum, the highest level of all. Isaac Lab has 5."""
     sub_terrains: SubTerrainsCfg = SubTerrainsCfg()
 
 

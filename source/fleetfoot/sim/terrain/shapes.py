@@ -78,13 +78,14 @@ def boxes(at: Heights, *, grid_width: float, grid_height: float, platform: float
 
 
 def random_rough(
-    at: Heights, *, noise: tuple[float, float], noise_step: float, border: float, rng: np.random.Generator
+    at: Heights, *, lowest: float, highest: float, noise_step: float, border: float, rng: np.random.Generator
 ) -> Heights:
     """A height for every corner: lowest + k noise_step, each k up to the highest as likely as the others.
 
     Args:
         at: `corners`, `[n]` [m].
-        noise: Lowest and highest height [m].
+        lowest: [m]
+        highest: [m]
         noise_step: [m]
         border: Width of the flat frame [m].
         rng: What heights are drawn from.
@@ -92,8 +93,8 @@ def random_rough(
     Returns:
         `[n, n]` [m].
     """
-    steps = int((noise[1] - noise[0]) / noise_step + _TINY)
-    drawn = noise[0] + noise_step * rng.integers(0, steps + 1, (len(at), len(at)))
+    steps = int((highest - lowest) / noise_step + _TINY)
+    drawn = lowest + noise_step * rng.integers(0, steps + 1, (len(at), len(at)))
     distance = _edge_distance(at)
     return np.where((distance > border - _TINY) & (distance > 0.0), drawn, 0.0)
 

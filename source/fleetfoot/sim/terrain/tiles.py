@@ -47,16 +47,16 @@ def make_tiles(cfg: GeneratorCfg) -> Tiles:
     easiest, hardest = cfg.difficulty_range
     near = np.flatnonzero(np.abs(at - cfg.size / 2) < _SPAWN / 2 + 1e-6)
     for column, (name, kind) in enumerate(kinds):
-        for level in range(cfg.num_rows):
+        for level in range(cfg.flat_rows, cfg.num_rows):
             rng = np.random.default_rng([cfg.seed, level, column])  # of its own: tiles do not depend on each other
-            share = (level + rng.uniform()) / cfg.num_rows
+            share = (level - cfg.flat_rows + rng.uniform()) / (cfg.num_rows - cfg.flat_rows)
             heights = tile_heights(kind, at, easiest + (hardest - easiest) * share, rng, name)
             tile = np.round(heights / cfg.vertical_scale).astype(np.int32)
             x, y = level * cells, column * cells
             units[y : y + cells + 1, x : x + cells + 1] = tile
-            top = tile[np.ix_(near, near)].max() * cfg.vertical_scale
-            origins[level, column] = (level + 0.5) * cfg.size, (column + 0.5) * cfg.size, top
-    origins[..., :2] -= 0.5 * cfg.size * np.array([cfg.num_rows, cfg.num_cols])
+            origins[level, column, 2] = tile[np.ix_(near, near)].max() * cfg.vertical_scale
+    origins[..., 0] = ((np.arange(cfg.num_rows) - 0.5 * (cfg.num_rows - 1)) * cfg.size)[:, None]
+    origins[..., 1] = (np.arange(cfg.num_cols) - 0.5 * (cfg.num_cols - 1)) * cfg.size
     field = HeightField(units=units, unit=cfg.vertical_scale, cell=cfg.horizontal_scale)
     return Tiles(field=field, origins=origins, names=tuple(name for name, _ in kinds))
 
@@ -81,6 +81,9 @@ def tile_heights(
     """
     border = 0.0 if isinstance(cfg, BoxesCfg) else cfg.border
     platform = 0.0 if isinstance(cfg, RandomRoughCfg) else cfg.platform
+    if isinstance(cfg, RandomRoughCfg) and cfg.highest[0] < cfg.lowest:
+        got = f"lowest {cfg.lowest} m, highest {cfg.highest[0]} m"
+        raise ConfigError(f"terrain.sub_terrains.{name}", got=got, expected="the lowest not above the highest")
     if platform + 2.0 * border >= at[-1]:
         got = f"platform {platform} m, border {border} m"
         raise ConfigError(f"terrain.sub_terrains.{name}", got=got, expected=f"less than a tile of {at[-1]:g} m")
@@ -102,7 +105,10 @@ def tile_heights(
             height = _between(cfg.grid_height, difficulty)
             return shapes.boxes(at, grid_width=cfg.grid_width, grid_height=height, platform=cfg.platform, rng=rng)
         case RandomRoughCfg():
-            return shapes.random_rough(at, noise=cfg.noise, noise_step=cfg.noise_step, border=cfg.border, rng=rng)
+            highest = _between(cfg.highest, difficulty)
+            return shapes.random_rough(
+                at, lowest=cfg.lowest, highest=highest, noise_step=cfg.noise_step, border=cfg.border, rng=rng
+            )
         case _:
             assert_never(cfg)
 

@@ -4,11 +4,32 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fleetfoot.algorithms.config import EntropyDecayCfg, GammaWarmupCfg, LinearCfg, PpoCfg, SymmetryCfg
-from fleetfoot.models.config import ActorCfg, CriticCfg, GaussianCfg, MlpCfg
-from fleetfoot.runners.config import OnPolicyRunnerCfg
+from fleetfoot.algorithms.config import (
+    DistillationCfg,
+    EntropyDecayCfg,
+    GammaWarmupCfg,
+    LinearCfg,
+    MixingCfg,
+    PpoCfg,
+    RndCfg,
+    RndLinearCfg,
+    SymmetryCfg,
+)
+from fleetfoot.models.config import ActorCfg, CriticCfg, GaussianCfg, GruCfg, MlpCfg
+from fleetfoot.runners.config import DistillationGroupsCfg, DistillationRunnerCfg, OnPolicyRunnerCfg
 
-__all__ = ["blind_ppo", "ppo", "rough_ppo", "with_symmetry"]
+__all__ = [
+    "blind_ppo",
+    "distillation",
+    "distillation_finetune",
+    "ppo",
+    "rough_ppo",
+    "with_curiosity",
+    "with_memory",
+    "with_symmetry",
+]
+
+_MEMORY = GruCfg(hidden_dim=128)
 
 
 def ppo() -> OnPolicyRunnerCfg:
@@ -37,8 +58,15 @@ def ppo() -> OnPolicyRunnerCfg:
 
 
 def rough_ppo() -> OnPolicyRunnerCfg:
-    """The same over rough ground: more to see, and more to learn."""
-    return replace(ppo(), experiment_name="anymal_rough", max_iterations=1500)
+    """The same over rough ground: first a gait, as on flat ground, and then one level after the other."""
+    cfg = ppo()
+    algorithm = replace(
+        cfg.algorithm,
+        # There is something new to learn until the last level.
+        schedule=LinearCfg(final_learning_rate=1e-4, begin=300, iterations=1200),
+        entropy_decay=EntropyDecayCfg(final=0.0, begin=1000, iterations=400),
+    )
+    return replace(cfg, experiment_name="anymal_rough", max_iterations=1500, algorithm=algorithm)
 
 
 def blind_ppo() -> OnPolicyRunnerCfg:
@@ -49,3 +77,55 @@ def blind_ppo() -> OnPolicyRunnerCfg:
 def with_symmetry(cfg: OnPolicyRunnerCfg) -> OnPolicyRunnerCfg:
     """The same, learning from the robot's mirror images as well: it walks sooner, and evenly."""
     return replace(cfg, algorithm=replace(cfg.algorithm, symmetry=SymmetryCfg()))
+
+
+def with_memory(cfg: OnPolicyRunnerCfg) -> OnPolicyRunnerCfg:
+    """The same for a policy and a critic that remember the steps before."""
+    return replace(cfg, actor=replace(cfg.actor, memory=_MEMORY), critic=replace(cfg.critic, memory=_MEMORY))
+
+
+def with_curiosity(cfg: OnPolicyRunnerCfg) -> OnPolicyRunnerCfg:
+    """The same with a small reward for what is new, which is gone when the gait is polished."""
+    rnd = RndCfg(weight=0.1, schedule=RndLinearCfg(final=0.0, begin=0, steps=300 * cfg.num_steps_per_env))
+    return replace(cfg, algorithm=replace(cfg.algorithm, rnd=rnd))
+
+
+def distillation() -> DistillationRunnerCfg:
+    """A student with a memory, which has to remember what it does not see, from a teacher of `Anymal-Rough`."""
+    teacher = rough_ppo()
+    return DistillationRunnerCfg(
+        experiment_name="anymal_rough_blind_distillation",
+        teacher_experiment=teacher.experiment_name,
+        max_iterations=400,
+        obs_groups=DistillationGroupsCfg(student=("policy",), teacher=("teacher",)),
+        algorithm=DistillationCfg(
+            num_learning_epochs=2,
+            num_mini_batches=2,
+            gradient_length=12,
+            max_grad_norm=1.0,
+            mixing=MixingCfg(start=1.0, final=0.0, iterations=100),
+        ),
+        student=replace(teacher.actor, memory=_MEMORY),
+        teacher=teacher.actor,
+    )
+
+
+def distillation_finetune() -> OnPolicyRunnerCfg:
+    """The student goes on with PPO, from its checkpoint (`--checkpoint`), with a critic that sees everything."""
+    cfg = blind_ppo()
+    algorithm = replace(
+        cfg.algorithm,
+        critic_warmup=20,
+        learning_rate=3e-4,
+        schedule=LinearCfg(final_learning_rate=1e-4, begin=0, iterations=400),
+        gamma_warmup=None,
+        entropy_coef=0.002,
+        entropy_decay=None,
+    )
+    return replace(
+        cfg,
+        experiment_name="anymal_rough_blind_finetune",
+        max_iterations=400,
+        algorithm=algorithm,
+        actor=distillation().student,
+    )

@@ -63,9 +63,10 @@ class DrivesCfg:
     What they can, at which speed, is the robot's: see `fleetfoot.robots.description.Drive`.
     """
 
-    stiffness: PositiveFloat = 80.0
-    """Torque per error of the joint's position [N m/rad]. Isaac Lab has a network for ANYmal's drives; its
-    simple drive has 40, which lets our robot sag."""
+    stiffness: PositiveFloat = 100.0
+    """Torque per error of the joint's position [N m/rad]. Isaac Lab has a network for ANYmal's drives; its simple drive
+    has 40, which lets our robot sag. At 80 the legs, heavy with the inertia of their rotors, follow later, and so does
+    walking."""
     damping: NonNegativeFloat = 5.0
     """Torque per velocity of the joint [N m s/rad], as Isaac Lab's simple drive has. At 2 exploration
     makes the robot fall four times as often."""

@@ -173,7 +173,10 @@ def _rewards(cfg: VelocityEnvCfg, step_dt: float) -> tuple[RewardTerm[RobotState
         "flat_orientation_l2": (terms.flat_orientation_l2, weights.flat_orientation_l2),
         "dof_pos_limits": (terms.dof_pos_limits, weights.dof_pos_limits),
     }
-    return tuple(RewardTerm(name=name, fn=fn, weight=weight) for name, (fn, weight) in functions.items())
+    return tuple(
+        RewardTerm(name=name, fn=fn, weight=weight, group="tracking" if name.startswith("track_") else "style")
+        for name, (fn, weight) in functions.items()
+    )
 
 
 def _terminations(cfg: VelocityEnvCfg) -> tuple[TerminationTerm[RobotState], ...]:

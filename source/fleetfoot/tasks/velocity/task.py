@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from fleetfoot.tasks.registry import TaskSpec
@@ -13,13 +14,17 @@ if TYPE_CHECKING:
     import torch
 
     from fleetfoot.core.vec_env import VecEnv
-    from fleetfoot.runners.config import OnPolicyRunnerCfg
+    from fleetfoot.runners.config import OnPolicyRunnerCfg, RunnerCfg
 
 __all__ = ["TASKS"]
 
 
 def _spec(
-    name: str, summary: str, env_cfg: Callable[[], VelocityEnvCfg], ppo: Callable[[], OnPolicyRunnerCfg]
+    name: str,
+    summary: str,
+    env_cfg: Callable[[], VelocityEnvCfg],
+    ppo: Callable[[], OnPolicyRunnerCfg],
+    more_agents: Mapping[str, Callable[[], RunnerCfg]] = MappingProxyType({}),
 ) -> TaskSpec[VelocityEnvCfg]:
     def make_env(cfg: VelocityEnvCfg, *, device: torch.device | str, seed: int) -> VecEnv:
         from fleetfoot.tasks.velocity import env
@@ -31,7 +36,13 @@ def _spec(
         summary=summary,
         env_cfg=env_cfg,
         make_env=make_env,
-        agents={"ppo": ppo, "ppo_symmetry": lambda: agents.with_symmetry(ppo())},
+        agents={
+            "ppo": ppo,
+            "ppo_symmetry": lambda: agents.with_symmetry(ppo()),
+            "ppo_recurrent": lambda: agents.with_memory(ppo()),
+            "rnd": lambda: agents.with_curiosity(ppo()),
+            **more_agents,
+        },
         default_agent="ppo_symmetry",
         play_mode=play_mode,
     )
@@ -55,5 +66,6 @@ TASKS = (
         "The same for a policy that does not see the ground: a student of Anymal-Rough, or a learner of its own.",
         rough_blind,
         agents.blind_ppo,
+        {"distillation": agents.distillation, "distillation_finetune": agents.distillation_finetune},
     ),
 )

@@ -39,6 +39,8 @@ class _Terminal:
         self._outer, inner = pty.openpty()
         self.file = os.fdopen(inner, "w", encoding="utf-8")
         self.screen = pyte.HistoryScreen(columns, rows)
+        self._arrived = threading.Event()
+        self.screen.write_process_input = lambda answer: self._arrived.set()
         self._stream = pyte.ByteStream(self.screen)
         self._reader = threading.Thread(target=self._follow, daemon=True)  # its buffer is smaller than a frame
         self._reader.start()
@@ -49,9 +51,11 @@ class _Terminal:
                 self._stream.feed(seen)
 
     def read(self):
-        """What is on the screen once all that was written has arrived."""
+        """What is on the screen once all that was written has arrived: the terminal then says where its cursor is."""
+        self._arrived.clear()
+        self.file.write("\x1b[6n")
         self.file.flush()
-        time.sleep(0.1)
+        assert self._arrived.wait(30)
         return self.screen.display
 
     def close(self):

@@ -2,7 +2,7 @@ import pytest
 
 from fleetfoot.errors import OutputError
 from fleetfoot.runners.logging.jsonl import JsonlWriter
-from fleetfoot.runners.logging.plots import plot_learning_curves, plot_seeds
+from fleetfoot.runners.logging.plots import _learner_panels, _load, plot_learning_curves, plot_seeds
 
 
 @pytest.fixture
@@ -48,6 +48,13 @@ def test_tags_that_are_missing_or_not_finite(metrics, tmp_path):
     path = metrics(without=("Metrics/", "Train/", "Policy/kl"), extra={"Loss/value": float("nan")})
     plot_learning_curves(path, tmp_path / "curves.png")
     plot_seeds([path, path], tmp_path / "seeds.png")
+    assert _is_png(tmp_path / "curves.png")
+
+
+def test_a_student_has_diagrams_of_its_own(metrics, tmp_path):
+    path = metrics(without=("Loss/value", "Policy/kl"), extra={"Loss/behavior": 0.5, "Grad/student_norm": 2.0})
+    assert [panel.title for panel in _learner_panels(_load([path]))[:2]] == ["imitation loss", "student gradient"]
+    plot_learning_curves(path, tmp_path / "curves.png")
     assert _is_png(tmp_path / "curves.png")
 
 

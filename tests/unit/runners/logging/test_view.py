@@ -45,6 +45,12 @@ def test_all_that_was_asked_for_is_on_one_screen(make_run, make_report):
         assert shown in screen
 
 
+def test_what_a_student_reports_has_names_too(make_run, make_report):
+    extra = {"Loss/behavior": 0.5, "Grad/student_norm": 2.0, "Policy/teacher_share": 0.25}
+    screen = "\n".join(_text(render(_view(make_run(), make_report(9, extra=extra)), width=80, height=40)))
+    assert all(shown in screen for shown in ("imitation loss", "student gradient", "teacher acts"))
+
+
 def test_ascii_is_ascii(make_run, make_report):
     assert "\n".join(_text(render(_view(make_run(), make_report(9)), width=80, height=23, glyphs=ASCII))).isascii()
 

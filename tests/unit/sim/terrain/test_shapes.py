@@ -62,7 +62,7 @@ def test_boxes_may_fill_the_tile_but_for_its_edge(rng: np.random.Generator) -> N
 
 
 def test_rough_heights_are_whole_steps_within_their_bounds(rng: np.random.Generator) -> None:
-    heights = shapes.random_rough(AT, noise=(0.02, 0.10), noise_step=0.02, border=0.2, rng=rng)
+    heights = shapes.random_rough(AT, lowest=0.02, highest=0.10, noise_step=0.02, border=0.2, rng=rng)
     inner = heights[2:-2, 2:-2]
     assert sorted(set(np.round(inner.ravel() / 0.02).astype(int))) == [1, 2, 3, 4, 5]
     np.testing.assert_allclose(inner / 0.02, np.round(inner / 0.02))
@@ -71,6 +71,6 @@ def test_rough_heights_are_whole_steps_within_their_bounds(rng: np.random.Genera
 
 
 def test_rough_ground_without_a_border_is_still_flat_along_its_edge(rng: np.random.Generator) -> None:
-    heights = shapes.random_rough(AT, noise=(0.02, 0.10), noise_step=0.02, border=0.0, rng=rng)
+    heights = shapes.random_rough(AT, lowest=0.02, highest=0.10, noise_step=0.02, border=0.0, rng=rng)
     assert (heights[0] == 0.0).all()
     assert (heights[1, 1:-1] > 0.0).all()

@@ -39,7 +39,7 @@ def test_the_map_goes_on_flat(device: torch.device) -> None:
 @pytest.fixture(scope="module")
 def small_map() -> HeightField:
     """All kinds of ground, hard: 8 m by 48 m."""
-    return make_tiles(GeneratorCfg(num_rows=1, num_cols=6, difficulty_range=(0.9, 1.0))).field
+    return make_tiles(GeneratorCfg(num_rows=1, flat_rows=0, num_cols=6, difficulty_range=(0.9, 1.0))).field
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from fleetfoot.sim.terrain.config import (
 from fleetfoot.sim.terrain.shapes import corners
 from fleetfoot.sim.terrain.tiles import make_tiles, tile_heights
 
-SMALL = GeneratorCfg(num_rows=3, num_cols=6)
+SMALL = GeneratorCfg(num_rows=3, num_cols=6, flat_rows=0)
 EACH_ONCE = (
     "pyramid_stairs",
     "pyramid_stairs_inv",
@@ -37,7 +37,7 @@ def only(**kinds: object) -> SubTerrainsCfg:
 
 
 def test_columns_are_shared_out_by_proportion() -> None:
-    assert make_tiles(GeneratorCfg(num_rows=1)).names == (
+    assert make_tiles(GeneratorCfg()).names == (
         *("pyramid_stairs",) * 2,
         *("pyramid_stairs_inv",) * 2,
         *("boxes",) * 2,
@@ -81,6 +81,23 @@ def test_it_gets_harder_along_x() -> None:
     np.testing.assert_allclose(make_tiles(gentle).origins[:, 0, 2], 0.3)
 
 
+def test_the_first_levels_are_flat_and_difficulty_begins_after_them() -> None:
+    stairs = replace(SMALL, num_rows=6, num_cols=1, sub_terrains=only(pyramid_stairs=StairsCfg()), flat_rows=2)
+    tiles = make_tiles(stairs)
+    assert not tiles.field.units[:, :161].any()
+    tops = tiles.origins[:, 0, 2]
+    assert tops[:2].tolist() == [0.0, 0.0]
+    assert 6 * 0.05 - 0.003 <= tops[2] <= 6 * (0.05 + 0.18 / 4) + 0.003
+    assert 6 * (0.05 + 0.18 * 3 / 4) - 0.003 <= tops[5] <= 6 * 0.23 + 0.003
+    assert not make_tiles(replace(SMALL, num_rows=2, flat_rows=5)).field.units.any()
+
+
+def test_rough_ground_gets_rougher() -> None:
+    at, rng = corners(8.0, 0.1), np.random.default_rng(0)
+    easy, hard = (tile_heights(RandomRoughCfg(), at, difficulty, rng).max() for difficulty in (0.0, 1.0))
+    assert (easy, hard) == pytest.approx((0.04, 0.10))
+
+
 def test_inverted_ones_go_down() -> None:
     at, rng = corners(8.0, 0.1), np.random.default_rng(0)
     for kind in (StairsCfg(), SlopeCfg()):
@@ -119,6 +136,7 @@ def test_a_tile_does_not_depend_on_the_others() -> None:
             GeneratorCfg(sub_terrains=only(boxes=BoxesCfg(platform=8.0))),
             r"terrain\.sub_terrains\.boxes: got platform 8",
         ),
+        (GeneratorCfg(sub_terrains=only(random_rough=RandomRoughCfg(lowest=0.05))), "lowest not above the highest"),
         (GeneratorCfg(sub_terrains=only(pyramid_stairs=StairsCfg(border=3.0))), "border 3.0 m; expected less than"),
     ],
 )

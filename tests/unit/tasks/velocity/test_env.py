@@ -121,7 +121,7 @@ def test_noise_is_on_the_policys_observations_only() -> None:
 
 def test_contract_is_json_with_what_a_robot_needs() -> None:
     contract = json.loads(json.dumps(make().policy_contract()))
-    assert contract["joint_stiffness"] == [80.0] * 12
+    assert contract["joint_stiffness"] == [100.0] * 12
     assert contract["joint_effort_limit"] == [80.0] * 12
     assert contract["joint_saturation_effort"] == [120.0] * 12
     assert contract["joint_velocity_limit"] == [7.5] * 12
@@ -167,3 +167,14 @@ def test_fraction_of_heading_commands(fraction: float) -> None:
     targets = draws.draw_targets(100, torch.Generator().manual_seed(0), cfg=cfg, low=low, high=high)
     assert (targets[:, 4] == fraction).all()
     assert targets[:, :3].abs().max() <= 1.0
+
+
+def test_following_the_command_and_how_are_two_groups_of_rewards() -> None:
+    """Without the floor they add up to the reward."""
+    env = make(rewards=replace(VelocityEnvCfg().rewards, floor=None))
+    result = env.step(torch.ones(4, 12))
+    assert env.reward_groups == ("tracking", "style")
+    tracking, style = result.reward_groups["tracking"], result.reward_groups["style"]
+    torch.testing.assert_close(tracking + style, result.reward)
+    assert (tracking > 0).all()
+    assert (style < 0).all()

@@ -32,6 +32,7 @@ STILL = EventsCfg(
 def make(cfg: VelocityEnvCfg, **overrides: str) -> TaskEnv[RobotState]:
     """A small map: 3 levels of 6 columns, each of its own kind."""
     paths = {"scene.num_envs": "6", "scene.terrain.num_rows": "3", "scene.terrain.num_cols": "6"}
+    paths["scene.terrain.flat_rows"] = "0"
     paths |= {name.replace("__", "."): value for name, value in overrides.items()}
     return make_env(apply_overrides(replace(cfg, events=STILL), paths, where="env"), device="cpu", seed=0)
 
@@ -99,7 +100,7 @@ def test_robots_spread_over_columns_and_first_levels() -> None:
 
 def test_episodes_begin_on_their_tiles_above_the_ground() -> None:
     env = make(rough(), scene__terrain__max_init_terrain_level="2")
-    origins = torch.tensor(make_tiles(GeneratorCfg(num_rows=3, num_cols=6)).origins, dtype=torch.float32)
+    origins = torch.tensor(make_tiles(GeneratorCfg(num_rows=3, num_cols=6, flat_rows=0)).origins, dtype=torch.float32)
     mine = lesson(env)
     assert mine["column"].tolist() == [0, 1, 2, 3, 4, 5]
     start = torch.stack([torch.tensor(env.snapshot(i)["qpos"][:3]) for i in range(6)]).float()

@@ -22,7 +22,9 @@ from fleetfoot.tasks.velocity.config import (
 from fleetfoot.tasks.velocity.env import make_env
 from fleetfoot.tasks.velocity.state import RobotState
 
-STAIRS = GeneratorCfg(num_rows=1, num_cols=1, sub_terrains=SubTerrainsCfg(pyramid_stairs=StairsCfg(proportion=1000.0)))
+STAIRS = GeneratorCfg(
+    num_rows=1, flat_rows=0, num_cols=1, sub_terrains=SubTerrainsCfg(pyramid_stairs=StairsCfg(proportion=1000.0))
+)
 
 CALM = VelocityEnvCfg(
     scene=SceneCfg(num_envs=2),
