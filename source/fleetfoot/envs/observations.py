@@ -6,6 +6,7 @@ Axes: `n` environments, `O` numbers of a group, `C` channels, `H` rows and `W` c
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar, final
 
 import torch
@@ -74,15 +75,18 @@ class ObservationGroups(Generic[S]):
 
     Args:
         groups: Group name to its terms, in order.
-        images: Group name to what it shows.
         device: Where the observations live.
+        images: Group name to what it shows.
 
     Raises:
         ContractError: A name stands for numbers and for pictures.
     """
 
     def __init__(
-        self, groups: Mapping[str, tuple[ObsTerm[S], ...]], images: Mapping[str, ImageTerm[S]], device: torch.device
+        self,
+        groups: Mapping[str, tuple[ObsTerm[S], ...]],
+        device: torch.device,
+        images: Mapping[str, ImageTerm[S]] = MappingProxyType({}),
     ) -> None:
         for name in groups.keys() & images.keys():
             expected = "a name for each group"

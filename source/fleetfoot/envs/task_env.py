@@ -56,7 +56,7 @@ class TaskEnv(Generic[S]):
         bound = None if clip is None else (clip,) * size
         low = None if clip is None else (-clip,) * size
         self.action_spec = ActionSpec(size=size, names=task.actions.names, low=low, high=bound)
-        self._observe = ObservationGroups(task.observations, task.images, self.device)
+        self._observe = ObservationGroups(task.observations, self.device, task.images)
         self.observation_spec: Mapping[str, tuple[int, ...]] = self._observe.spec
         self._rewards = RewardSum(task, self.num_envs, self.device)
         self.reward_groups = self._rewards.groups

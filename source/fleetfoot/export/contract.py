@@ -12,8 +12,8 @@ environment does not say is left out; `null` is a bound or a limit that there is
     joint_saturation_effort         torque left at speed w is joint_saturation_effort (1 - w / joint_velocity_limit)
     command_names, command_ranges, step_dt, decimation, quaternion_order
     normalizer_included             always true: observations go in as they are, their normaliser is in the file
-    images                          name and shape of each image that goes in besides, and what is known of it: frames (one
-                                    per control step, as channels one after the other), colours, range of its numbers
+    images                          name and shape of each image that goes in besides; what is known of it: its frames
+                                    (one per control step, as channels one after the other), colours, and range
     recurrent_states                name and shape [layers, size] of each state that goes in as <name>_in, zeros at the
                                     start of an episode, and comes out as <name>_out
     parity_error                    largest difference to the trained policy, relative to actions above 1

@@ -129,7 +129,7 @@ def _try(backend: str, environ: Mapping[str, str]) -> str | None:
     if done.returncode == 0:
         return None
     lines = done.stderr.decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else f"ended with status {done.returncode}"
+    return lines[-1].rstrip(".") if lines else f"ended with status {done.returncode}"
 
 
 @contextlib.contextmanager

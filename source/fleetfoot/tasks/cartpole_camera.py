@@ -42,7 +42,7 @@ class CartpoleCameraEnvCfg(CartpoleEnvCfg):
     max_cart_pos: PositiveFloat = 2.0
     """The episode ends beyond this distance from the middle [m]."""
     max_pole_angle: PositiveFloat = 1.0
-    """The episode ends beyond this angle of the pole to upright [rad]: while it stands, every second is worth having."""
+    """The episode ends beyond this angle of the pole to upright [rad]: until then every second is worth having."""
     reset_pos: NonNegativeFloat = 0.5
     """Episodes begin with the cart within plus and minus this [m], and half of it in velocity [m/s]."""
     reset_angle: NonNegativeFloat = 0.25
