@@ -50,7 +50,7 @@ class MujocoCamera:
     """
 
     def __init__(self, xml: str, name: str, cfg: CameraCfg, *, device: torch.device | str = "cpu") -> None:
-        self.shape = (3 if cfg.colour == "rgb" else 1, cfg.height, cfg.width)
+        self.shape: tuple[int, int, int] = (3 if cfg.colour == "rgb" else 1, cfg.height, cfg.width)
         self._cfg, self._device = cfg, exact_device(device)
         width, height = cfg.width * cfg.oversampling, cfg.height * cfg.oversampling
         self._model = _for_small_pictures(xml, width, height)
