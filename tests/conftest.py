@@ -1,9 +1,13 @@
-"""What every test may ask for: a device, and a generator with a seed."""
+"""What every test may ask for: a device, a generator with a seed, and two processes that train together."""
 
 import os
 import signal
-from collections.abc import Iterator
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -105,3 +109,48 @@ def gru():
             return torch.cat(out), (h,)
 
     return Gru
+
+
+@pytest.fixture
+def free_port() -> str:
+    """A port that nobody listens on now."""
+    return find_free_port()
+
+
+def find_free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def as_two_ranks(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[Any]]:
+    """`as_two_ranks(script, …)` runs a script with a folder and words as two ranks, and returns what each has saved.
+
+    They find each other by the environment, as if torchrun had started them; they save it as `<rank>.pt` in the folder.
+    """
+
+    def run(script: Path, *words: str) -> list[Any]:
+        import torch
+
+        folder = tmp_path_factory.mktemp(script.stem)
+        address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": find_free_port()}
+        shared = os.environ | address | {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "PYTHONPATH": ":".join(sys.path)}
+        processes = []
+        for rank in ("0", "1"):
+            with (folder / f"said_{rank}").open("w") as said:
+                own = shared | {"RANK": rank, "LOCAL_RANK": rank}
+                command = [sys.executable, str(script), str(folder), *words]
+                processes.append(subprocess.Popen(command, env=own, stdout=said, stderr=said))
+        try:
+            for process in processes:
+                process.wait(120)
+        finally:
+            for process in processes:
+                process.kill()
+                process.wait()
+        said = "\n".join((folder / f"said_{rank}").read_text() for rank in (0, 1))
+        assert [process.returncode for process in processes] == [0, 0], said
+        return [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in (0, 1)]
+
+    return run

@@ -6,7 +6,8 @@
     ├── CheckpointError                a checkpoint that is missing, truncated, foreign, or of another task
     ├── ExportError                    an exported policy that does not compute what the trained one does
     ├── NonFiniteError                 NaN or infinity in the training, with the first place it was seen
-    └── OutputError                    a run folder that cannot be written
+    ├── OutputError                    a run folder that cannot be written
+    └── RankError                      another process of a training that has failed, or does not answer
 
 Every message has four parts: where, what was got, what was expected, what to do.
 """
@@ -19,6 +20,7 @@ __all__ = [
     "FleetfootError",
     "NonFiniteError",
     "OutputError",
+    "RankError",
 ]
 
 
@@ -60,3 +62,7 @@ class NonFiniteError(FleetfootError):
 
 class OutputError(FleetfootError):
     """A run folder that cannot be written."""
+
+
+class RankError(FleetfootError):
+    """Another process of a training has failed, or does not answer."""

@@ -47,9 +47,10 @@ def test_a_second_signal_stops_at_once(start, tmp_path):
     assert process.wait(20) == 130
 
 
-def test_ctrl_c_while_it_is_set_up_is_status_130(start, tmp_path):
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_it_is_set_up_ends_it_at_once(start, tmp_path, number, status):
     process = start("train", *LONG, cwd=tmp_path)
     wait_for("import torch", tmp_path / "said", process)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130
+    process.send_signal(number)
+    assert process.wait(60) == status
     assert "Traceback" not in (tmp_path / "said").read_text()

@@ -14,7 +14,6 @@ from rsl_rl.algorithms import Distillation as TheirDistillation
 from rsl_rl.models import MLPModel, RNNModel
 from rsl_rl.storage import RolloutStorage
 from tensordict import TensorDict
-from torch.distributions import Normal
 
 from fleetfoot.algorithms.config import DistillationCfg, HuberLossCfg, MseLossCfg
 from fleetfoot.algorithms.distillation import Distillation
@@ -42,13 +41,6 @@ CASES = {
     "epochs": replace(BASE, num_learning_epochs=3, gradient_length=6),
     "tight clip": replace(BASE, max_grad_norm=0.05),
 }
-
-
-@pytest.fixture(autouse=True)
-def _torch_validates_as_before():
-    """rsl_rl switches the validation of every distribution in the process off."""
-    yield
-    Normal.set_default_validate_args(True)
 
 
 def random_obs(generator) -> dict[str, torch.Tensor]:

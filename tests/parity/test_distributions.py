@@ -11,7 +11,6 @@ import torch
 from rsl_rl.models import MLPModel
 from rsl_rl.modules.distribution import BetaDistribution, Distribution
 from tensordict import TensorDict
-from torch.distributions import Normal
 
 from fleetfoot.models.actor_critic import Actor
 from fleetfoot.models.build import build_actor
@@ -52,13 +51,6 @@ CASES = {
         {"class_name": f"{MODULE}:BetaDistribution", "action_range": (LOW, HIGH)},
     ),
 }
-
-
-@pytest.fixture(autouse=True)
-def _torch_validates_as_before():
-    """rsl_rl switches the validation of every distribution in the process off."""
-    yield
-    Normal.set_default_validate_args(True)
 
 
 @pytest.fixture(params=CASES)

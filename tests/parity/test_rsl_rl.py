@@ -14,7 +14,6 @@ from rsl_rl.models import MLPModel
 from rsl_rl.modules import EmpiricalNormalization
 from rsl_rl.storage import RolloutStorage
 from tensordict import TensorDict
-from torch.distributions import Normal
 
 from fleetfoot.algorithms.build import build_algorithm
 from fleetfoot.algorithms.config import (
@@ -50,13 +49,6 @@ CASES = {
     "advantages of each mini-batch": (replace(BASE, normalize_advantage_per_mini_batch=True), "scalar"),
     "one mini-batch": (replace(BASE, num_mini_batches=1, schedule=AdaptiveKlCfg()), "log"),
 }
-
-
-@pytest.fixture(autouse=True)
-def _torch_validates_as_before():
-    """rsl_rl switches the validation of every distribution in the process off."""
-    yield
-    Normal.set_default_validate_args(True)
 
 
 class Shapes:

@@ -34,6 +34,11 @@ class Algorithm(Protocol):
         """Whether all actions since the last update were the actor's: only then the rewards say what it is worth."""
         ...
 
+    @property
+    def own_state(self) -> tuple[str, ...]:
+        """Names in the state of what each rank has of its own: random numbers, what is remembered of its episodes."""
+        ...
+
     def act(self, obs: Observations) -> Tensor:
         """Actions `[N, A]` for observations `[N, …]`."""
         ...
@@ -55,6 +60,10 @@ class Algorithm(Protocol):
 
     def forget(self) -> None:
         """All that is remembered of the episodes is gone, as when they begin afresh."""
+        ...
+
+    def reseed(self, seed: int) -> None:
+        """Begin new random numbers, for acting and for learning."""
         ...
 
     def train_mode(self) -> None:

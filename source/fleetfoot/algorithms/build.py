@@ -14,6 +14,7 @@ from fleetfoot.algorithms.extension import BatchTransform, Extensions, ExtraLoss
 from fleetfoot.algorithms.ppo import Ppo
 from fleetfoot.algorithms.rnd import Rnd, RndNetworks
 from fleetfoot.algorithms.symmetry import Symmetry
+from fleetfoot.core.distributed import ALONE, Ranks
 from fleetfoot.core.seeding import derive_seed, make_generator, torch_seeded
 from fleetfoot.core.symmetry import MirrorImage, SymmetricEnv, check_mirror_images
 from fleetfoot.core.vec_env import WHOLE_REWARD, GroupedRewardEnv, VecEnv
@@ -23,17 +24,31 @@ from fleetfoot.models.build import build_actor, build_critic, build_inputs, chec
 from fleetfoot.runners.config import DistillationRunnerCfg, OnPolicyRunnerCfg, RunnerCfg
 from fleetfoot.storage.rollout import RolloutBuffer
 
-__all__ = ["build_algorithm", "check_config"]
+__all__ = ["build_algorithm", "check_config", "count_environments"]
 
 
-def build_algorithm(env: VecEnv, cfg: OnPolicyRunnerCfg, device: torch.device) -> Algorithm:
+def build_algorithm(env: VecEnv, cfg: OnPolicyRunnerCfg, device: torch.device, ranks: Ranks = ALONE) -> Algorithm:
     """The on-policy algorithm that a config asks for, with its networks and its rollout buffer.
+
+    Networks are the same on all ranks, and follow from the config's seed; all else that is random is each rank's own.
 
     Raises:
         ConfigError: The config does not fit the environment.
     """
     _check_ppo(env, cfg)
-    return _build_ppo(env, cfg, device)
+    return _build_ppo(env, cfg, device, ranks)
+
+
+def count_environments(env: VecEnv, ranks: Ranks) -> int:
+    """How many all ranks have; what is averaged over ranks counts each rank the same.
+
+    Raises:
+        ConfigError: Some have more than others.
+    """
+    each = ranks.share(env.num_envs)
+    if len(set(each)) > 1:
+        raise ConfigError("env.scene.num_envs", got=f"{each} on the ranks", expected="as many on each")
+    return sum(each)
 
 
 def check_config(env: VecEnv, cfg: RunnerCfg) -> None:
@@ -109,12 +124,13 @@ def _check_reward_groups(env: VecEnv, cfg: OnPolicyRunnerCfg) -> None:
         raise ConfigError("agent.algorithm.reward_groups", got=", ".join(wanted), expected=expected, fix=fix)
 
 
-def _build_ppo(env: VecEnv, cfg: OnPolicyRunnerCfg, device: torch.device) -> Ppo:
+def _build_ppo(env: VecEnv, cfg: OnPolicyRunnerCfg, device: torch.device, ranks: Ranks) -> Ppo:
     with torch_seeded(derive_seed(cfg.seed, "networks")):
         actor, critic = _build_networks(env, cfg)
     actor, critic = actor.to(device), critic.to(device)
     buffer = _build_buffer(env, cfg, actor, device)
-    return Ppo(actor, critic, buffer, cfg.algorithm, cfg.seed, _build_extensions(env, cfg, actor, critic, buffer))
+    extensions = _build_extensions(env, cfg, actor, critic, buffer, ranks)
+    return Ppo(actor, critic, buffer, cfg.algorithm, ranks.own_seed(cfg.seed), extensions, ranks)
 
 
 def _build_networks(env: VecEnv, cfg: OnPolicyRunnerCfg) -> tuple[Actor, Critic]:
@@ -152,29 +168,31 @@ def _build_buffer(env: VecEnv, cfg: OnPolicyRunnerCfg, actor: Actor, device: tor
 
 
 def _build_extensions(
-    env: VecEnv, cfg: OnPolicyRunnerCfg, actor: Actor, critic: Critic, buffer: RolloutBuffer
+    env: VecEnv, cfg: OnPolicyRunnerCfg, actor: Actor, critic: Critic, buffer: RolloutBuffer, ranks: Ranks
 ) -> Extensions:
     bonuses: list[RewardBonus] = []
     transforms: list[BatchTransform] = []
     losses: list[ExtraLoss] = []
     if (rnd := cfg.algorithm.rnd) is not None:
-        curiosity = _build_rnd(env, cfg, rnd, buffer.rewards.device)
+        curiosity = _build_rnd(env, cfg, rnd, buffer.rewards.device, ranks)
         bonuses.append(curiosity)
         losses.append(curiosity)
     if (symmetry := cfg.algorithm.symmetry) is not None:
-        images, generator = _mirror_images(env, cfg), make_generator(cfg.seed, "mirroring", buffer.rewards.device)
+        images = _mirror_images(env, cfg)
+        generator = make_generator(ranks.own_seed(cfg.seed), "mirroring", buffer.rewards.device)
         mirror = Symmetry(symmetry, images, tuple(buffer.obs), actor, critic, buffer.num_envs, generator)
         transforms.append(mirror)
         losses += [mirror] if symmetry.mirror_loss_coef else []
     return Extensions(bonuses=tuple(bonuses), transforms=tuple(transforms), losses=tuple(losses))
 
 
-def _build_rnd(env: VecEnv, cfg: OnPolicyRunnerCfg, rnd: RndCfg, device: torch.device) -> Rnd:
+def _build_rnd(env: VecEnv, cfg: OnPolicyRunnerCfg, rnd: RndCfg, device: torch.device, ranks: Ranks) -> Rnd:
     groups, spec = cfg.obs_groups.rnd_state, env.observation_spec
     inputs = build_inputs(groups, spec, rnd.state_normalization, "agent.obs_groups.rnd_state")
     with torch_seeded(derive_seed(cfg.seed, "rnd")):
         networks = RndNetworks(rnd, inputs).to(device)
-    return Rnd(rnd, networks, env.step_dt, env.num_envs)
+    ranks.broadcast((networks,))  # also what is never trained
+    return Rnd(rnd, networks, env.step_dt, env.num_envs, ranks)
 
 
 def _mirror_images(env: VecEnv, cfg: OnPolicyRunnerCfg) -> tuple[MirrorImage, ...]:

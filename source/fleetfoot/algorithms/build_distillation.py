@@ -8,6 +8,7 @@ from fleetfoot.algorithms.config import KlLossCfg
 from fleetfoot.algorithms.distillation import Distillation
 from fleetfoot.algorithms.divisors import divisors
 from fleetfoot.algorithms.teachers import Teachers
+from fleetfoot.core.distributed import ALONE, Ranks
 from fleetfoot.core.seeding import derive_seed, torch_seeded
 from fleetfoot.core.vec_env import VecEnv
 from fleetfoot.errors import ConfigError
@@ -19,7 +20,9 @@ from fleetfoot.storage.rollout import RolloutBuffer
 __all__ = ["build_distillation", "check_distillation"]
 
 
-def build_distillation(env: VecEnv, cfg: DistillationRunnerCfg, device: torch.device) -> Distillation:
+def build_distillation(
+    env: VecEnv, cfg: DistillationRunnerCfg, device: torch.device, ranks: Ranks = ALONE
+) -> Distillation:
     """Student and teachers, who are not trained yet, with a rollout buffer.
 
     Raises:
@@ -40,7 +43,8 @@ def build_distillation(env: VecEnv, cfg: DistillationRunnerCfg, device: torch.de
         student.memory.initial_state(1, device),
         device,
     )
-    return Distillation(student, Teachers(teachers, env.num_envs, device), buffer, cfg.algorithm, cfg.seed)
+    seed, imitated = ranks.own_seed(cfg.seed), Teachers(teachers, env.num_envs, device)
+    return Distillation(student, imitated, buffer, cfg.algorithm, seed, ranks)
 
 
 def check_distillation(env: VecEnv, cfg: DistillationRunnerCfg) -> None:

@@ -17,6 +17,7 @@ from fleetfoot.algorithms.guard import count_non_finite, take_step
 from fleetfoot.algorithms.losses import imitation_loss
 from fleetfoot.algorithms.schedules import planned_teacher_share
 from fleetfoot.algorithms.teachers import Teachers
+from fleetfoot.core.distributed import ALONE, Ranks
 from fleetfoot.core.seeding import make_generator
 from fleetfoot.core.vec_env import Observations, StepResult
 from fleetfoot.models.actor_critic import Actor
@@ -41,15 +42,26 @@ class Distillation:
         teachers: Who is imitated.
         buffer: Where rollouts are collected, with what the teachers say.
         cfg: Hyper-parameters that fit the buffer (checked when the algorithm is built).
-        seed: What exploration, shuffling and mixing follow from.
+        seed: What exploration, shuffling and mixing follow from, on this rank.
+        ranks: Who else learns.
     """
 
+    own_state = ("generators", "memory")
+
     def __init__(
-        self, student: Actor, teachers: Teachers, buffer: RolloutBuffer, cfg: DistillationCfg, seed: int
+        self,
+        student: Actor,
+        teachers: Teachers,
+        buffer: RolloutBuffer,
+        cfg: DistillationCfg,
+        seed: int,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.student, self.teachers, self.buffer, self.cfg = student, teachers, buffer, cfg
+        self._ranks = ranks
         device = buffer.rewards.device
-        self._generators = {use: make_generator(seed, use, device) for use in ("exploration", "shuffling", "mixing")}
+        self.reseed(seed)
+        ranks.broadcast((student,))
         self._parameters = [p for p in student.parameters() if p.requires_grad]
         self.optimizer = torch.optim.Adam(self._parameters, lr=cfg.learning_rate, fused=True)
         self._learning_rate = torch.tensor(cfg.learning_rate, device=device)
@@ -75,6 +87,11 @@ class Distillation:
     @property
     def _teacher_share(self) -> float:
         return planned_teacher_share(self.cfg.mixing, self._num_updates)
+
+    def reseed(self, seed: int) -> None:
+        """Begin new random numbers for exploring, shuffling and mixing."""
+        device = self.buffer.rewards.device
+        self._generators = {use: make_generator(seed, use, device) for use in ("exploration", "shuffling", "mixing")}
 
     def forget(self) -> None:
         """All that is remembered of the episodes is gone, as when they begin afresh."""
@@ -127,7 +144,7 @@ class Distillation:
         metrics["Loss/learning_rate"] = self._learning_rate
         if cfg.mixing is not None:
             metrics["Policy/teacher_share"] = torch.full_like(totals[0], self._teacher_share)
-        self.student.inputs.update(buffer.obs)
+        self.student.inputs.update(buffer.obs, self._ranks)
         buffer.clear()
         self._num_updates += 1
         return metrics
@@ -155,6 +172,7 @@ class Distillation:
         distribution, state = self.student(window.obs, state, window.reset)
         loss = imitation_loss(self.cfg.loss, distribution, window.distribution).sum()
         loss.backward()
+        self._ranks.average_gradients(self._parameters)
         norms, skipped = take_step(self.optimizer, (self._parameters,), (self.cfg.max_grad_norm or math.inf,))
         said = torch.stack((loss.detach(), distribution.std.detach().mean(), norms[0], skipped))
         return said, tuple(x.detach() for x in state)

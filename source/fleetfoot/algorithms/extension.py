@@ -32,6 +32,10 @@ class Extension(Protocol):
         """All that is remembered of the episodes is gone, as when they begin afresh."""
         ...
 
+    def reseed(self, seed: int) -> None:
+        """Begin new random numbers, if there are any."""
+        ...
+
     def state_dict(self) -> dict[str, Any]:
         """What decides its next number: tensors and plain values."""
         ...

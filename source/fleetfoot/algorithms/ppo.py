@@ -26,6 +26,7 @@ from fleetfoot.algorithms.schedules import (
     planned_learning_rate,
     warmed_up_gamma,
 )
+from fleetfoot.core.distributed import ALONE, Ranks
 from fleetfoot.core.seeding import make_generator
 from fleetfoot.core.threads import Pair
 from fleetfoot.core.vec_env import Observations, StepResult
@@ -58,9 +59,12 @@ class Ppo:
         critic: The value function.
         buffer: Where rollouts are collected.
         cfg: Hyper-parameters that fit the buffer (checked when the algorithm is built).
-        seed: What exploration and shuffling follow from.
+        seed: What exploration and shuffling follow from, on this rank.
         extensions: What else there is to be rewarded for and to learn from.
+        ranks: Who else learns.
     """
+
+    own_state = ("exploration", "shuffling", "memory", "extensions")
 
     def __init__(
         self,
@@ -70,14 +74,18 @@ class Ppo:
         cfg: PpoCfg,
         seed: int,
         extensions: Extensions = NO_EXTENSIONS,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.actor, self.critic, self.buffer, self.cfg, self.extensions = actor, critic, buffer, cfg, extensions
+        self._ranks = ranks
         device = buffer.rewards.device
-        self._exploration = make_generator(seed, "exploration", device)
-        self._shuffling = make_generator(seed, "shuffling", device)
+        self._seed_generators(seed)
         self.learning_rate = torch.tensor(cfg.learning_rate, device=device)
         added = [loss.trains for loss in extensions.losses if loss.trains is not None]
-        self._parts = _disjoint_parameters((actor, critic, *(network for network, _ in added)))
+        trained = (actor, critic, *(network for network, _ in added))
+        ranks.broadcast(trained)
+        self._parts = _disjoint_parameters(trained)
+        self._parameters = [p for part in self._parts for p in part]
         self._max_norms = (cfg.max_grad_norm, cfg.max_grad_norm, *(math.inf for _ in added))
         self.optimizer = self._make_optimizer([rate for _, rate in added], device)
         shared = not set(actor.parameters()).isdisjoint(critic.parameters())
@@ -97,6 +105,17 @@ class Ppo:
     def acts_alone(self) -> bool:
         """Always."""
         return True
+
+    def reseed(self, seed: int) -> None:
+        """Begin new random numbers for exploring and shuffling, and in extensions."""
+        self._seed_generators(seed)
+        for extension in self.extensions.by_name.values():
+            extension.reseed(seed)
+
+    def _seed_generators(self, seed: int) -> None:
+        device = self.buffer.rewards.device
+        self._exploration = make_generator(seed, "exploration", device)
+        self._shuffling = make_generator(seed, "shuffling", device)
 
     def forget(self) -> None:
         """All that is remembered of the episodes is gone, as when they begin afresh."""
@@ -155,8 +174,8 @@ class Ppo:
     def _end_update(self) -> None:
         """What is learned once per rollout; then the next one can be collected."""
         if not self._only_critic_learns:
-            self.actor.inputs.update(self.buffer.obs)
-        self.critic.inputs.update(self.buffer.obs)
+            self.actor.inputs.update(self.buffer.obs, self._ranks)
+        self.critic.inputs.update(self.buffer.obs, self._ranks)
         for bonus in self.extensions.bonuses:
             bonus.end_update(self.buffer)
         self.buffer.clear()
@@ -191,11 +210,11 @@ class Ppo:
             gamma=warmed_up_gamma(cfg.gamma, cfg.gamma_warmup, self._num_updates),
             lam=cfg.lam,
         )
-        self.critic.update_units(returns)
+        self.critic.update_units(returns, self._ranks)
         if cfg.reward_groups is not None:
-            advantages = join_advantages(advantages, cfg.reward_groups.values())
+            advantages = join_advantages(advantages, cfg.reward_groups.values(), self._ranks)
         elif not cfg.normalize_advantage_per_mini_batch:
-            advantages = normalize_advantages(advantages)
+            advantages = normalize_advantages(advantages, self._ranks)
         log_probs = buffer.distribution.log_prob(buffer.actions)
         sequences = buffer.sequences(log_probs, said.values, advantages, returns, said.state_before)
         for transform in self.extensions.transforms:
@@ -226,18 +245,20 @@ class Ppo:
     def _learn(self, collected: Batch) -> Tensor:
         """One gradient step; returns its metrics, in the order of `_tags`."""
         if self.cfg.normalize_advantage_per_mini_batch:
-            collected = replace(collected, advantages=normalize_advantages(collected.advantages))
+            collected = replace(collected, advantages=normalize_advantages(collected.advantages, self._ranks))
         batch = reduce(lambda b, extension: extension.transform(b), self.extensions.transforms, collected)
         self.optimizer.zero_grad(set_to_none=True)
         policy, value = self._in_turn_or_at_once(
             lambda: self._learn_policy(collected, batch), lambda: self._learn_value(batch)
         )
+        self._ranks.average_gradients(self._parameters)
         policy, extra = policy.tensor_split((4,))
         if self._only_critic_learns:  # the rest is computed all the same, for what extensions learn from it
             for parameter in self._parts[0]:
                 parameter.grad = None
         else:
-            self.learning_rate.copy_(adapt_learning_rate(self.cfg.schedule, self.learning_rate, policy[2]))
+            kl = self._ranks.mean(policy[2])
+            self.learning_rate.copy_(adapt_learning_rate(self.cfg.schedule, self.learning_rate, kl))
         norms, skipped = take_step(self.optimizer, self._parts, self._max_norms)
         return torch.cat((policy, value, norms[:2], skipped[None], extra))
 

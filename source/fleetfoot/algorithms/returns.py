@@ -7,6 +7,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from fleetfoot.core.distributed import ALONE, Ranks
+
 __all__ = ["compute_gae", "join_advantages", "normalize_advantages", "running_sums", "successor_values"]
 
 
@@ -66,13 +68,13 @@ def compute_gae(
     return advantages, advantages + values
 
 
-def normalize_advantages(advantages: Tensor, eps: float = 1e-8) -> Tensor:
-    """`(A - mean) / (std + eps)` over all samples, with the unbiased standard deviation."""
-    std, mean = torch.std_mean(advantages)
+def normalize_advantages(advantages: Tensor, ranks: Ranks = ALONE, eps: float = 1e-8) -> Tensor:
+    """`(A - mean) / (std + eps)` over all samples of all ranks, with the unbiased standard deviation."""
+    std, mean = ranks.std_mean(advantages)
     return (advantages - mean) / (std + eps)
 
 
-def join_advantages(advantages: Tensor, weights: Iterable[float]) -> Tensor:
+def join_advantages(advantages: Tensor, weights: Iterable[float], ranks: Ranks = ALONE) -> Tensor:
     """Advantages of several critics as one (Zargarbashi et al. 2024, arXiv:2407.11562).
 
     `sum_g w_g (A_g - mean A_g) / (std A_g + eps)`: a group counts by its weight, however large or rare its rewards are.
@@ -80,12 +82,13 @@ def join_advantages(advantages: Tensor, weights: Iterable[float]) -> Tensor:
     Args:
         advantages: `[T, N, G]`.
         weights: `w`, one per group.
+        ranks: Whose samples mean and deviation are of.
 
     Returns:
         `[T, N]`.
     """
     groups = zip(advantages.unbind(dim=-1), weights, strict=True)
-    return torch.stack([weight * normalize_advantages(group) for group, weight in groups]).sum(dim=0)
+    return torch.stack([weight * normalize_advantages(group, ranks) for group, weight in groups]).sum(dim=0)
 
 
 def running_sums(rewards: Tensor, before: Tensor, discount: float) -> Tensor:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from fleetfoot.algorithms.config import RndCfg
 from fleetfoot.algorithms.returns import running_sums
 from fleetfoot.algorithms.schedules import planned_bonus_weight
+from fleetfoot.core.distributed import ALONE, Ranks
 from fleetfoot.core.vec_env import Observations
 from fleetfoot.models.actor_critic import ObservationInput
 from fleetfoot.models.distributions import Distribution
@@ -58,11 +59,12 @@ class Rnd:
         networks: On the device of the rollouts.
         step_dt: Duration of a control step [s].
         num_envs: `N`.
+        ranks: Who else sees and predicts; what is normalised by is of all of them.
     """
 
-    def __init__(self, cfg: RndCfg, networks: RndNetworks, step_dt: float, num_envs: int) -> None:
+    def __init__(self, cfg: RndCfg, networks: RndNetworks, step_dt: float, num_envs: int, ranks: Ranks = ALONE) -> None:
         self._cfg, self._step_dt, self._num_envs = cfg, step_dt, num_envs
-        self.networks = networks
+        self.networks, self._ranks = networks, ranks
         self._device = networks.sums.count.device
         self._steps = torch.zeros((), dtype=torch.int64, device=self._device)  # of each environment, so far
         self.forget()
@@ -107,12 +109,15 @@ class Rnd:
 
     def end_update(self, rollout: RolloutBuffer) -> None:
         """Let the normaliser of observations, if there is one, see the rollout."""
-        self.networks.inputs.update(rollout.obs)
+        self.networks.inputs.update(rollout.obs, self._ranks)
 
     def forget(self) -> None:
         """Running sums begin at zero."""
         self._discounted = torch.zeros(self._num_envs, device=self._device)
         self._episodes = torch.zeros(2, self._num_envs, device=self._device)
+
+    def reseed(self, seed: int) -> None:
+        """Nothing is random."""
 
     def state_dict(self) -> dict[str, Any]:
         """Networks, moments, running sums, and the number of steps."""
@@ -145,7 +150,7 @@ class Rnd:
         self._discounted = sums[-1].clone()
         stds = []
         for seen in sums.split(1) if self._cfg.reward_normalization == "every_step" else (sums,):
-            self.networks.sums.update(seen[..., None])
+            self.networks.sums.update(seen[..., None], self._ranks)
             stds.append(self.networks.sums.var.sqrt())
         std = torch.stack(stds)  # `[T, 1]`, or `[1, 1]` for the whole rollout
         return torch.where(std > 0, error / std, error)

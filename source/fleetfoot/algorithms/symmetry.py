@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fleetfoot.algorithms.config import SymmetryCfg
+from fleetfoot.core.seeding import make_generator
 from fleetfoot.core.symmetry import MirrorImage, SignedPermutation
 from fleetfoot.models.actor_critic import Actor, Critic
 from fleetfoot.models.distributions import Distribution
@@ -112,6 +113,10 @@ class Symmetry:
         """Nothing has been seen."""
         self._actor_memory.forget()
         self._critic_memory.forget()
+
+    def reseed(self, seed: int) -> None:
+        """Begin to draw other images."""
+        self._generator = make_generator(seed, "mirroring", self._generator.device)
 
     def state_dict(self) -> dict[str, Any]:
         """The generator's state, and what the networks remember of the images of the running episodes."""

@@ -16,12 +16,13 @@ from fleetfoot.errors import ConfigError
 
 __all__ = ["COMMANDS", "Arguments", "Command", "build_parser", "find_command", "parse"]
 
-Command = Literal["train", "play", "evaluate", "export", "list_tasks"]
+Command = Literal["train", "play", "evaluate", "export", "migrate", "list_tasks"]
 COMMANDS: Mapping[Command, str] = {
     "train": "Train a policy.",
     "play": "Show a trained policy, and film it.",
     "evaluate": "Measure a trained policy without exploration or noise.",
     "export": "Write a trained policy as ONNX and TorchScript.",
+    "migrate": "Turn a checkpoint of rsl_rl into one of fleetfoot, or the other way round.",
     "list_tasks": "Print the tasks and their agents.",
 }
 
@@ -132,10 +133,17 @@ def build_parser(command: Command) -> argparse.ArgumentParser:
         case "export":
             parser.add_argument("--checkpoint", metavar="WHICH", default="latest", help=f"{wanted} (default: latest)")
             parser.add_argument("--output", metavar="DIR", help="(default: exported/ beside the checkpoints)")
+        case "migrate":
+            _add_migrate_flags(parser)
     return parser
 
 
 def _add_train_flags(parser: argparse.ArgumentParser, wanted: str) -> None:
+    parser.add_argument(
+        "--distributed",
+        action="store_true",
+        help="one of several processes that torchrun starts; --num_envs is for each",
+    )
     parser.add_argument("--max_iterations", type=int, metavar="N", help="iterations in all: agent.max_iterations")
     parser.add_argument("--run_name", metavar="NAME", help="appended to the run's folder: agent.run_name")
     parser.add_argument("--logger", metavar="NAME", help="tensorboard or wandb: agent.logger")
@@ -157,3 +165,19 @@ def _add_train_flags(parser: argparse.ArgumentParser, wanted: str) -> None:
         "--video_interval", type=_positive_int, default=2000, metavar="N", help="steps between (default: 2000)"
     )
     parser.add_argument("--no_final_video", action="store_true", help="do not film the trained policy at the end")
+
+
+def _add_migrate_flags(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(checkpoint=None)  # it begins with a file that no run here has written
+    parser.add_argument("file", nargs="?", metavar="FILE", help="the checkpoint")
+    parser.add_argument(
+        "--to", choices=("fleetfoot", "rsl_rl"), default="fleetfoot", help="whose checkpoint it becomes"
+    )
+    parser.add_argument(
+        "--train_cfg",
+        metavar="YAML",
+        help="the config that rsl_rl trained it with (default: params/agent.yaml beside FILE; else the task's agent)",
+    )
+    parser.add_argument(
+        "--output", metavar="FILE", help="(default: a new run of the task; to rsl_rl: <name>_rsl_rl.pt beside FILE)"
+    )

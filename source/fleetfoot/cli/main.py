@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(words)
     except FleetfootError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(" ".join([f"error: {error}", *getattr(error, "__notes__", ())]), file=sys.stderr)  # a note: which rank
         return 2
     except KeyboardInterrupt:
         return 130
@@ -59,6 +59,8 @@ def _dispatch(arguments: Arguments) -> int:
             from fleetfoot.cli.evaluate import evaluate as run
         case "export":
             from fleetfoot.cli.export import export as run
+        case "migrate":
+            from fleetfoot.cli.migrate import migrate as run
         case "list_tasks":
             from fleetfoot.cli.list_tasks import list_tasks as run
         case _:

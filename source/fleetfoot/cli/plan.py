@@ -18,7 +18,7 @@ from fleetfoot.errors import CheckpointError, ConfigError
 from fleetfoot.runners.config import RunnerCfg, decode_agent
 from fleetfoot.tasks.registry import TaskSpec, all_tasks, find_agent, find_task
 
-__all__ = ["Plan", "make_plan"]
+__all__ = ["Plan", "make_plan", "with_shorthands"]
 
 _SHORTHANDS = {
     "num_envs": "env.scene.num_envs",
@@ -69,7 +69,7 @@ def make_plan(arguments: Arguments) -> Plan:
     task = find_task(_required_task(flags.task))
     agent_name = flags.agent or task.default_agent
     agent_cfg = find_agent(task, agent_name)()
-    env_overrides, agent_overrides = _with_shorthands(arguments)
+    env_overrides, agent_overrides = with_shorthands(arguments)
     experiment_name = agent_overrides.get("experiment_name", agent_cfg.experiment_name)
     experiment_dir = Path(flags.log_root) / experiment_name
     checkpoint = _find_checkpoint(arguments, experiment_dir)
@@ -83,7 +83,7 @@ def make_plan(arguments: Arguments) -> Plan:
             agent_cfg = decode_agent(metadata["agent"], where=f"{checkpoint}: agent")
             env_cfg = decode(type(env_cfg), metadata.get("env", {}), where=f"{checkpoint}: env")
             iterations_done = metadata["iteration"]
-    if arguments.command != "train":
+    if arguments.command in _NUM_ENVS:
         few = {"scene.num_envs": str(_NUM_ENVS[arguments.command])}
         env_cfg = apply_overrides(task.play_mode(env_cfg), few, where="env")
     agent_cfg, teachers = _with_overrides(agent_cfg, agent_overrides, arguments)
@@ -106,7 +106,12 @@ def _required_task(name: str | None) -> str:
     return name
 
 
-def _with_shorthands(arguments: Arguments) -> tuple[dict[str, str], dict[str, str]]:
+def with_shorthands(arguments: Arguments) -> tuple[dict[str, str], dict[str, str]]:
+    """The overrides of `env` and of `agent` that were typed, also those that are flags.
+
+    Raises:
+        ConfigError: The same was typed in both ways.
+    """
     overrides = {"env": dict(arguments.env_overrides), "agent": dict(arguments.agent_overrides)}
     for flag, path in _SHORTHANDS.items():
         value = getattr(arguments.flags, flag, None)

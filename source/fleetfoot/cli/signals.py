@@ -9,17 +9,32 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["stop_in_order"]
+__all__ = ["stop_in_order", "unwind_on_sigterm"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def stop_in_order(request: Callable[[], None]) -> Iterator[list[int]]:
+def unwind_on_sigterm() -> Iterator[None]:
+    """While inside, SIGTERM ends the program as Ctrl-C does: what was opened is closed on the way out."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def stop_in_order(request: Callable[[], None], *, say: bool = True) -> Iterator[list[int]]:
     """While inside, the first signal calls `request`, and the second one ends the program with its usual clean-up.
 
     Args:
         request: Asks for the end; called in the middle of anything, so it may only set a flag.
+        say: Whether to say what happens then.
 
     Yields:
         The signals that came.
@@ -31,6 +46,8 @@ def stop_in_order(request: Callable[[], None]) -> Iterator[list[int]]:
         if len(received) > 1:
             raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
         request()
+        if not say:
+            return
         # Not print: this may have come in the middle of a print.
         name = signal.Signals(number).name
         os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, f"{name}: saving after this iteration\n".encode())

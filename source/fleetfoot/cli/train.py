@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from argparse import Namespace
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
 
 from fleetfoot.cli.arguments import Arguments
 from fleetfoot.cli.plan import Plan, make_plan
 from fleetfoot.cli.run_folder import new_run_folder, run_folder_of, write_params
-from fleetfoot.cli.signals import stop_in_order
+from fleetfoot.cli.signals import stop_in_order, unwind_on_sigterm
 from fleetfoot.core.config import encode
 from fleetfoot.errors import ConfigError
 from fleetfoot.runners.config import DistillationRunnerCfg, OnPolicyRunnerCfg
 from fleetfoot.runners.logging.console import Console
 
 if TYPE_CHECKING:
+    from fleetfoot.core.distributed import Ranks
     from fleetfoot.core.vec_env import VecEnv
-    from fleetfoot.runners.on_policy import Runner
+    from fleetfoot.runners.runner import Runner
 
 __all__ = ["train"]
 
@@ -26,31 +30,58 @@ __all__ = ["train"]
 def train(arguments: Arguments) -> int:
     """Train a policy, export it, film it; returns the exit status."""
     plan, flags = make_plan(arguments), arguments.flags
-    console = Console()
-    with console.stage("import torch"):
-        from fleetfoot.algorithms.build import check_config
-    with console.stage(f"make {plan.env_cfg.scene.num_envs} environments of {plan.task.name}"):
-        env = _make_env(plan)
+    with unwind_on_sigterm(), _join(plan, flags) as (ranks, console):
+        return _train(plan, flags, ranks, console)
+
+
+@contextmanager
+def _join(plan: Plan, flags: Namespace) -> Iterator[tuple[Ranks, Console]]:
+    """Who trains together, and the console, which only the first of them has."""
+    if flags.distributed:
+        from fleetfoot.core.distributed import join_ranks
+
+        with join_ranks(plan.device) as ranks, open(os.devnull, "w") as nowhere:
+            yield ranks, Console() if ranks.is_first else Console(nowhere)
+    else:
+        console = Console()
+        with console.stage("import torch"):
+            from fleetfoot.core.distributed import ALONE, refuse_other_ranks
+        refuse_other_ranks()
+        yield ALONE, console
+
+
+def _train(plan: Plan, flags: Namespace, ranks: Ranks, console: Console) -> int:
+    from fleetfoot.algorithms.build import check_config
+
+    of_each = "" if ranks.world_size == 1 else f"{ranks.world_size} x "
+    with console.stage(f"make {of_each}{plan.env_cfg.scene.num_envs} environments of {plan.task.name}"):
+        env = _make_env(plan, ranks)
     with ExitStack() as stack:
         stack.callback(lambda: env.close())  # the recorder's, once there is one
         check_config(env, plan.agent_cfg)
         _check_teachers(env, plan)
-        folder = run_folder_of(plan.checkpoint) if flags.resume and plan.checkpoint else new_run_folder(plan)
-        if flags.video:
+        folder = ranks.share(_run_folder(plan, flags) if ranks.is_first else Path())[0]
+        if flags.video and ranks.is_first:
             env = _filmed(env, plan, folder, flags, console)
         with console.stage("build the networks"):
-            runner = _make_runner(env, plan, folder, console)
+            runner = _make_runner(env, plan, folder, console, ranks)
             if plan.checkpoint:
                 runner.load(plan.checkpoint, optimizer=flags.resume, environment=flags.resume)
         _require_work(runner, plan)
-        write_params(folder, plan)
-        return _learn(runner, plan, folder, console, flags)
+        if ranks.is_first:
+            write_params(folder, plan)
+        return _learn(runner, plan, folder, console, flags, ranks)
 
 
-def _make_env(plan: Plan) -> VecEnv:
+def _make_env(plan: Plan, ranks: Ranks) -> VecEnv:
     from fleetfoot.cli.device import resolve_device
 
-    return plan.task.make_env(plan.env_cfg, device=resolve_device(plan.device), seed=plan.agent_cfg.seed)
+    device = resolve_device(ranks.own_device(plan.device))
+    return plan.task.make_env(plan.env_cfg, device=device, seed=plan.agent_cfg.seed)
+
+
+def _run_folder(plan: Plan, flags: Namespace) -> Path:
+    return run_folder_of(plan.checkpoint) if flags.resume and plan.checkpoint else new_run_folder(plan)
 
 
 def _filmed(env: VecEnv, plan: Plan, folder: Path, flags: Namespace, console: Console) -> VecEnv:
@@ -78,23 +109,28 @@ def _require_work(runner: Runner[Any, Any], plan: Plan) -> None:
         )
 
 
-def _learn(runner: Runner[Any, Any], plan: Plan, folder: Path, console: Console, flags: Namespace) -> int:
+def _learn(runner: Runner[Any, Any], plan: Plan, folder: Path, console: Console, flags: Namespace, ranks: Ranks) -> int:
     """The training itself, which Ctrl-C and SIGTERM end after the iteration in progress; returns the exit status."""
     from fleetfoot.cli.wrap_up import say_how_to_go_on, wrap_up
 
     wanted, status = plan.agent_cfg.max_iterations, "failed"
     try:
-        with stop_in_order(runner.request_stop) as received:
+        with stop_in_order(runner.request_stop, say=ranks.is_first) as received:
             runner.learn(wanted - runner.iteration, init_at_random_ep_len=True)
         status = "finished" if runner.iteration >= wanted else "interrupted"
-        wrap_up(runner, plan, folder, console, status, with_film=not flags.no_final_video)
+        if ranks.is_first:
+            wrap_up(runner, plan, folder, console, status, ranks, with_film=not flags.no_final_video)
+    except BaseException as error:
+        ranks.leave(error)  # at once: the others wait, and closing may take a minute
+        raise
     finally:
         if status == "failed":
             console.close(status)
-            say_how_to_go_on(plan, folder, console)
+            say_how_to_go_on(plan, folder, console, ranks)
         runner.env.close()  # the last videos are finished here, and the writers take them
         runner.close(status)
-    return 128 + received[0] if status == "interrupted" else 0
+    number = received[0] if received else signal.SIGTERM  # which another rank may have got
+    return 128 + number if status == "interrupted" else 0
 
 
 def _check_teachers(env: VecEnv, plan: Plan) -> None:
@@ -106,7 +142,7 @@ def _check_teachers(env: VecEnv, plan: Plan) -> None:
         read_teachers(plan.teachers, plan.agent_cfg, env, env.device)
 
 
-def _make_runner(env: VecEnv, plan: Plan, folder: Path, console: Console) -> Runner[Any, Any]:
+def _make_runner(env: VecEnv, plan: Plan, folder: Path, console: Console, ranks: Ranks) -> Runner[Any, Any]:
     from fleetfoot.runners.distillation import DistillationRunner
     from fleetfoot.runners.logging.build import file_writers
     from fleetfoot.runners.on_policy import OnPolicyRunner
@@ -116,6 +152,7 @@ def _make_runner(env: VecEnv, plan: Plan, folder: Path, console: Console) -> Run
         "metadata": {"task": plan.task.name, "agent_name": plan.agent_name, "env": encode(plan.env_cfg)},
         "env_seed": plan.env_cfg.seed,
         "report": console.message,
+        "ranks": ranks,
     }
     match plan.agent_cfg:
         case OnPolicyRunnerCfg():

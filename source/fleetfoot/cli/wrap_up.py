@@ -20,7 +20,8 @@ from fleetfoot.runners.logging.summary import RunSummary
 from fleetfoot.runners.logging.writer import Status, section
 
 if TYPE_CHECKING:
-    from fleetfoot.runners.on_policy import Runner
+    from fleetfoot.core.distributed import Ranks
+    from fleetfoot.runners.runner import Runner
 
 __all__ = ["say_how_to_go_on", "wrap_up"]
 
@@ -28,7 +29,14 @@ _FILM_S = 10.0
 
 
 def wrap_up(
-    runner: Runner[Any, Any], plan: Plan, folder: Path, console: Console, status: Status, *, with_film: bool
+    runner: Runner[Any, Any],
+    plan: Plan,
+    folder: Path,
+    console: Console,
+    status: Status,
+    ranks: Ranks,
+    *,
+    with_film: bool,
 ) -> None:
     """Make what a finished training is expected to leave behind, and print the summary.
 
@@ -38,7 +46,8 @@ def wrap_up(
     files = {"checkpoint": folder / "checkpoints" / f"model_{runner.iteration}.pt"}
     if status == "finished":
         files |= _make_files(runner, plan, folder, console, with_film=with_film)
-    console.summary(_summarize(runner, plan, folder, status, files))
+    hint = _play(plan, folder) if status == "finished" else _go_on(plan, folder, ranks)
+    console.summary(_summarize(runner, plan, folder, status, files, hint))
 
 
 def _make_files(
@@ -86,9 +95,8 @@ def _film(runner: Runner[Any, Any], plan: Plan, folder: Path) -> Path:
 
 
 def _summarize(
-    runner: Runner[Any, Any], plan: Plan, folder: Path, status: Status, files: dict[str, Path]
+    runner: Runner[Any, Any], plan: Plan, folder: Path, status: Status, files: dict[str, Path], hint: str
 ) -> RunSummary:
-    hint = _command("play", plan, folder) if status == "finished" else _command("train", plan, folder, "--resume ")
     return RunSummary(
         title=f"{plan.task.name}: {'trained' if status == 'finished' else 'stopped'}",
         status=status,
@@ -104,14 +112,23 @@ def _summarize(
     )
 
 
-def say_how_to_go_on(plan: Plan, folder: Path, console: Console) -> None:
+def say_how_to_go_on(plan: Plan, folder: Path, console: Console, ranks: Ranks) -> None:
     """After a failure: name the command that goes on from the last checkpoint, if there is one."""
     if any((folder / "checkpoints").glob("model_*.pt")):
-        console.message(f"go on from the last checkpoint: {_command('train', plan, folder, '--resume ')}")
+        console.message(f"go on from the last checkpoint: {_go_on(plan, folder, ranks)}")
 
 
-def _command(script: str, plan: Plan, folder: Path, flags: str = "") -> str:
-    """What to type next."""
+def _play(plan: Plan, folder: Path) -> str:
+    """What to type to see the policy."""
+    return f"./isaaclab.sh -p scripts/play.py {_which(plan, '', folder)}"
+
+
+def _go_on(plan: Plan, folder: Path, ranks: Ranks) -> str:
+    """What to type to go on with the training, on as many ranks."""
+    together = " --distributed" if ranks.launcher else ""
+    return f"./isaaclab.sh -p {ranks.launcher}scripts/train.py {_which(plan, '--resume ', folder)}{together}"
+
+
+def _which(plan: Plan, resume: str, folder: Path) -> str:
     device = "" if plan.device == "cpu" else f" --device {plan.device}"
-    here = f"{flags}--checkpoint {shlex.quote(str(folder))}{device}"
-    return f"./isaaclab.sh -p scripts/{script}.py --task {shlex.quote(plan.task.name)} {here}"
+    return f"--task {shlex.quote(plan.task.name)} {resume}--checkpoint {shlex.quote(str(folder))}{device}"

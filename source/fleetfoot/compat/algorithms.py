@@ -4,25 +4,45 @@ from __future__ import annotations
 
 from typing import Any
 
-from fleetfoot.algorithms.config import AdaptiveKlCfg, FixedCfg, PpoCfg, ScheduleCfg, SymmetryCfg
-from fleetfoot.compat.section import Section
+from fleetfoot.algorithms.config import (
+    AdaptiveKlCfg,
+    FixedCfg,
+    PpoCfg,
+    RndCfg,
+    RndConstantCfg,
+    RndLinearCfg,
+    RndScheduleCfg,
+    RndStepCfg,
+    ScheduleCfg,
+    SymmetryCfg,
+)
+from fleetfoot.compat.networks import translate_mlp
+from fleetfoot.compat.section import REQUIRED, Section
+from fleetfoot.errors import ConfigError
 
 __all__ = ["translate_ppo"]
 
+_SAME_NUMBERS: dict[str, Any] = {"time_limit_bootstrap": "previous_value", "shuffle": "once"}
 
-def translate_ppo(section: Section, same_numbers: bool) -> PpoCfg:
+
+def translate_ppo(section: Section, same_numbers: bool, *, rnd_size: int | None, step_dt: float | None) -> PpoCfg:
     """Proximal policy optimisation.
 
     Args:
         section: The algorithm.
         same_numbers: Also do what rsl_rl does where fleetfoot knows better.
+        rnd_size: Size of what random network distillation looks at, if it is known.
+        step_dt: Duration of a control step [s], if it is known.
     """
     section.class_name("PPO")
     section.choose("optimizer", "adam", {"adam": None}, any_case=True)
-    section.only("share_cnn_encoders", False, fix="Actor and critic have networks of their own.")
-    section.only("rnd_cfg", None, fix="There is no reward for curiosity.")
     section.without_effect("use_mixed_precision", False, "the update computes in single precision")
     section.leave(("grad_reduce_bucket_mb",))
+    if section.take("share_cnn_encoders", False):
+        section.notes.append(
+            f"{section.where}.share_cnn_encoders: rsl_rl's optimiser has what is shared twice and moves it twice in a "
+            "step; here it moves once."
+        )
     return section.build(
         PpoCfg,
         same={
@@ -37,15 +57,14 @@ def translate_ppo(section: Section, same_numbers: bool) -> PpoCfg:
             "entropy_coef": 0.01,
             "max_grad_norm": 1.0,
             "normalize_advantage_per_mini_batch": False,
+            "share_cnn_encoders": False,
         },
         schedule=_schedule(section),
-        symmetry=_symmetry(section),
+        symmetry=_symmetry(section, same_numbers),
+        rnd=_rnd(section, same_numbers, rnd_size, step_dt),
         drop_remainder=True,
         **(_SAME_NUMBERS if same_numbers else {}),
     )
-
-
-_SAME_NUMBERS: dict[str, Any] = {"time_limit_bootstrap": "previous_value", "shuffle": "once"}
 
 
 def _schedule(section: Section) -> ScheduleCfg:
@@ -56,16 +75,66 @@ def _schedule(section: Section) -> ScheduleCfg:
     return section.build(AdaptiveKlCfg, same={"desired_kl": 0.01})
 
 
-def _symmetry(section: Section) -> SymmetryCfg | None:
+def _symmetry(section: Section, same_numbers: bool) -> SymmetryCfg | None:
     if not section.has("symmetry_cfg"):
         return None
     part = section.part("symmetry_cfg")
-    part.leave(("data_augmentation_func", "mirror_loss_coeff"))  # the environment says what its mirror images are
-    part.only("use_mirror_loss", False, fix="Mirror images are learned from as samples.")
-    if not part.take("use_data_augmentation", False):
+    part.leave(("data_augmentation_func",))  # the environment says what its mirror images are
+    is_augmented, has_loss = part.take("use_data_augmentation", False), part.take("use_mirror_loss", False)
+    coef = part.take("mirror_loss_coeff", 0.0) if has_loss else 0.0
+    if not is_augmented and coef == 0:
         part.notes.append(f"{part.where} has no effect: how symmetric the policy is, is not measured without using it.")
         return None
-    part.notes.append(
-        f"{part.where}: each sample is learned from in one of its mirror images, drawn at random; rsl_rl adds them all."
+    return part.build(
+        SymmetryCfg,
+        same={},
+        renamed={"mirror_loss_coef": ("mirror_loss_coeff", 0.0)},
+        augmentation=("append" if same_numbers else "replace") if is_augmented else None,
+        **({} if has_loss else {"mirror_loss_coef": 0.0}),
     )
-    return SymmetryCfg()
+
+
+def _rnd(section: Section, same_numbers: bool, size: int | None, step_dt: float | None) -> RndCfg | None:
+    if not section.has("rnd_cfg"):
+        return None
+    part = section.part("rnd_cfg")
+    part.leave(("num_states", "obs_groups", "device"))  # older versions write them into the config that they are given
+    is_normalized = part.take("reward_normalization", False)
+    return part.build(
+        RndCfg,
+        same={"weight": 0.0, "num_outputs": REQUIRED, "learning_rate": 1e-3, "state_normalization": False},
+        predictor=translate_mlp(part, size, key="predictor_hidden_dims", default=REQUIRED),
+        target=translate_mlp(part, size, key="target_hidden_dims", default=REQUIRED),
+        reward_normalization=("every_step" if same_numbers else "rollout") if is_normalized else None,
+        episode_end="next_episode" if same_numbers else "final_observation",
+        schedule=_rnd_schedule(part, same_numbers, step_dt),
+    )
+
+
+def _rnd_schedule(section: Section, same_numbers: bool, step_dt: float | None) -> RndScheduleCfg:
+    if not section.has("weight_schedule"):
+        return RndConstantCfg()
+    part = section.part("weight_schedule")
+    mode = part.choose("mode", REQUIRED, {mode: mode for mode in ("constant", "step", "linear")})
+    if mode == "constant":
+        return RndConstantCfg()
+    final = _final_weight(part, same_numbers, step_dt)
+    last = ("final_step", REQUIRED)
+    if mode == "step":
+        return part.build(RndStepCfg, same={}, renamed={"at": last}, final=final)
+    begin, end = part.take("initial_step"), part.take(*last)
+    steps = end - begin if isinstance(begin, int) and isinstance(end, int) else end
+    named = {"begin": ("initial_step", REQUIRED), "steps": last}
+    return part.build(RndLinearCfg, same={}, renamed=named, steps=steps, final=final)
+
+
+def _final_weight(section: Section, same_numbers: bool, step_dt: float | None) -> Any:
+    """Where the weight ends [1/s]: rsl_rl multiplies the weight by the duration of a step, but not this one."""
+    final, where = section.take("final_value"), f"{section.where}.final_value"
+    if not same_numbers or final == 0 or not isinstance(final, (int, float)):
+        return final
+    if step_dt is None:
+        fix = "Say how long a step is, step_dt=env.step_dt, or take it as per second: same_numbers=False."
+        raise ConfigError(where, got=f"{final} per step", expected="a known duration of a step", fix=fix)
+    section.notes.append(f"{where} is per step, as in rsl_rl, though the weight that it ends is per second.")
+    return final / step_dt

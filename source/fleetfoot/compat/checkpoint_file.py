@@ -4,7 +4,7 @@
                 (2.x has the normalisers apart: obs_norm_state_dict, privileged_obs_norm_state_dict)
     4.x         actor_state_dict: std, obs_normalizer._mean, mlp.0.weight, rnn.rnn.*, …; critic_state_dict: …
     5.x         the same, but distribution.std_param for std
-    all         optimizer_state_dict, iter, infos
+    all         optimizer_state_dict, iter, infos; of a curious run rnd_state_dict, rnd_optimizer_state_dict
 
 What is read has the names of 5.x. Only tensors and plain values are unpickled.
 """
@@ -12,7 +12,7 @@ What is read has the names of 5.x. Only tensors and plain values are unpickled.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,12 +31,17 @@ class Learned:
     """What a training has learned, by names."""
 
     networks: Mapping[str, Mapping[str, Tensor]]
-    """`actor` and `critic`, or `student` and `teacher`, to the tensors of each, in the order of their modules."""
+    """`actor` and `critic`, or `student` and `teacher`, and `rnd` if there is one, to the tensors of each, in the order
+    of their modules."""
     moments: Mapping[str, Mapping[str, Tensor]]
     """Parameter, as `actor.mlp.0.weight`, to what Adam remembers of it: `step`, `exp_avg`, `exp_avg_sq`."""
     learning_rate: float
     iteration: int
     """Iterations done."""
+    rnd_learning_rate: float = 1e-3
+    """That of what `rnd` trains; without meaning where there is none."""
+    shares_encoders: bool = False
+    """Whether the critic sees images through the actor's networks. There are moments for the actor's alone."""
     infos: Any = None
     """What the script that saved it wanted to keep: plain values."""
     left_out: tuple[str, ...] = ()
@@ -66,6 +71,9 @@ _BUFFERS = ("_mean", "_var", "_std", "count", "running_mean", "running_var", "nu
 """How the names of tensors end that no optimiser has: the state of normalisers."""
 _MODULES = ("obs_normalizer.", "distribution.", "mlp.", "rnn.", "cnns.")
 """The modules of a model, in the order in which its optimiser sees their parameters."""
+_ENCODERS = "cnns."
+_PREDICTOR = "predictor."
+"""The part of random network distillation that is trained, with an optimiser of its own."""
 
 
 def read_checkpoint_file(path: Path, *, device: torch.device | str = "cpu") -> Learned:
@@ -80,15 +88,23 @@ def read_checkpoint_file(path: Path, *, device: torch.device | str = "cpu") -> L
     for network, key, value in names:
         networks.setdefault(network, {})[key] = value
     trained = names if "model_state_dict" in content else [name for name in names if name[0] != "teacher"]
-    optimizer = content["optimizer_state_dict"]
+    optimizer, own = content["optimizer_state_dict"], content.get("rnd_optimizer_state_dict", {})
     moments = _moments(optimizer, [f"{network}.{key}" for network, key, _ in trained if not key.endswith(_BUFFERS)])
     read = {"model_state_dict", "obs_norm_state_dict", "privileged_obs_norm_state_dict", "iter", "infos"}
-    read |= {f"{name}_state_dict" for name in (*_MODELS, *(("optimizer",) if moments else ()))}
+    read |= {f"{name}_state_dict" for name in (*_MODELS, *(() if moments is None else ("optimizer",)))}
+    moments = moments or {}
+    if own:
+        networks["rnd"] = dict(content["rnd_state_dict"])
+        moments |= _moments(own, [f"rnd.{key}" for key in networks["rnd"] if key.startswith(_PREDICTOR)]) or {}
+        read |= {"rnd_state_dict", "rnd_optimizer_state_dict"}
+    indices = optimizer["param_groups"][0]["params"]
     return Learned(
         networks=networks,
         moments=moments,
         learning_rate=float(optimizer["param_groups"][0]["lr"]),
-        iteration=content["iter"] + 1,
+        iteration=content["iter"] + 1 if optimizer["state"] else 0,  # theirs is 0 before the first and after it
+        rnd_learning_rate=float(own["param_groups"][0]["lr"]) if own else 1e-3,
+        shares_encoders=len(set(indices)) < len(indices),
         infos=content["infos"],
         left_out=tuple(key for key in content if key not in read),
     )
@@ -100,19 +116,34 @@ def write_checkpoint_file(path: Path, learned: Learned) -> None:
     Raises:
         OutputError: It cannot be written; an older file of this name is still whole.
     """
-    networks = {name: _in_order(state) for name, state in learned.networks.items()}
+    networks = {name: _in_order(state) for name, state in learned.networks.items() if name != "rnd"}
     trained = [f"{name}.{key}" for name, state in networks.items() if name != "teacher" for key in state]
     parameters = [name for name in trained if not name.endswith(_BUFFERS)]
-    optimizer = torch.optim.Adam([torch.zeros(())], lr=learned.learning_rate).state_dict()
-    optimizer["param_groups"][0]["params"] = list(range(len(parameters)))
-    moments = {index: learned.moments[name] for index, name in enumerate(parameters) if name in learned.moments}
-    content = {
-        **{f"{name}_state_dict": _on_cpu(state) for name, state in networks.items()},
-        "optimizer_state_dict": optimizer | {"state": {index: _on_cpu(state) for index, state in moments.items()}},
-        "iter": max(learned.iteration - 1, 0),  # theirs is that of the last iteration, counted from 0
-        "infos": learned.infos,
-    }
+    content: dict[str, Any] = {f"{name}_state_dict": _on_cpu(state) for name, state in networks.items()}
+    content["optimizer_state_dict"] = _optimizer(learned, parameters, learned.learning_rate)
+    if (rnd := learned.networks.get("rnd")) is not None:
+        predictor = [f"rnd.{key}" for key in rnd if key.startswith(_PREDICTOR)]
+        content["rnd_state_dict"] = _on_cpu(rnd)
+        content["rnd_optimizer_state_dict"] = _optimizer(learned, predictor, learned.rnd_learning_rate)
+    content["iter"] = max(learned.iteration - 1, 0)  # theirs is that of the last iteration, counted from 0
+    content["infos"] = learned.infos
     atomic_write(path, lambda temporary: torch.save(content, temporary))
+
+
+def _optimizer(learned: Learned, parameters: Sequence[str], learning_rate: float) -> dict[str, Any]:
+    """The state of Adam over parameters by their names; one that is shared is named where it comes first."""
+    owners = [_owner(name, learned) for name in parameters]
+    indices = {name: owners.index(name) for name in dict.fromkeys(owners)}
+    state = {index: _on_cpu(learned.moments[name]) for name, index in indices.items() if name in learned.moments}
+    optimizer = torch.optim.Adam([torch.zeros(())], lr=learning_rate).state_dict()
+    optimizer["param_groups"][0]["params"] = [indices[name] for name in owners]
+    return optimizer | {"state": state}
+
+
+def _owner(name: str, learned: Learned) -> str:
+    """The name of a parameter, or of the actor's where the critic only borrows it."""
+    is_borrowed = learned.shares_encoders and name.startswith(f"critic.{_ENCODERS}")
+    return name.replace("critic", "actor", 1) if is_borrowed else name
 
 
 def _in_order(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -172,9 +203,12 @@ def _old_names(content: Mapping[str, Any], where: str) -> Iterator[tuple[str, st
         yield *found[0], value
 
 
-def _moments(optimizer: Mapping[str, Any], parameters: list[str]) -> dict[str, dict[str, Tensor]]:
-    """What Adam remembers of each of its parameters; nothing if it was another optimiser, or had other parameters."""
+def _moments(optimizer: Mapping[str, Any], parameters: list[str]) -> dict[str, dict[str, Tensor]] | None:
+    """What Adam remembers of each of its parameters; None if it was another optimiser, or had other parameters."""
     indices, state = optimizer["param_groups"][0]["params"], optimizer["state"]
     if len(indices) != len(parameters) or any("exp_avg_sq" not in moments for moments in state.values()):
-        return {}
-    return {name: state[i] for i, name in zip(indices, parameters, strict=True) if i in state}
+        return None
+    names: dict[int, str] = {}
+    for index, name in zip(indices, parameters, strict=True):
+        names.setdefault(index, name)  # what is shared is there twice, first as the actor's
+    return {name: state[index] for index, name in names.items() if index in state}

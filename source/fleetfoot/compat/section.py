@@ -121,39 +121,49 @@ class Section:
             self.notes.append(f"{self.where}.{key} has no effect: {why}.")
 
     def build(
-        self, cls: type[C], *, same: Mapping[str, Any], renamed: Mapping[str, str] | None = None, **rest: Any
+        self,
+        cls: type[C],
+        *,
+        same: Mapping[str, Any],
+        renamed: Mapping[str, tuple[str, Any]] | None = None,
+        **rest: Any,
     ) -> C:
         """A config of ours from the keys of this section.
 
         Args:
             cls: The config class.
             same: Key to the default that it has there; the field is called the same.
-            renamed: Our field to the key that says the same, where that is called otherwise.
+            renamed: Our field to the key that says the same but is called otherwise, and its default there.
             rest: Fields that follow from something else.
 
         Raises:
             ConfigError: A value is one that the field cannot have; named by their key.
         """
-        names = {key: key for key in same} | dict(renamed or {})
-        data = {field: self.take(key, same.get(key, REQUIRED)) for field, key in names.items()}
+        keys = {key: (key, default) for key, default in same.items()} | dict(renamed or {})
+        data = {field: self.take(*key) for field, key in keys.items()}
         try:
             return decode(cls, data | rest, where=self.where)
         except ConfigError as error:
             path = error.where.removeprefix(f"{self.where}.")
             field = path.split(".")[0].split("[")[0]
-            theirs = names.get(field, field) + path[len(field) :]
+            theirs = keys.get(field, (field,))[0] + path[len(field) :]
             raise ConfigError(f"{self.where}.{theirs}", got=error.got, expected=error.expected, fix=error.fix) from None
 
-    def finish(self) -> None:
+    def finish(self, *, refuse: bool = True) -> None:
         """Refuse keys that nobody has read, here and below.
+
+        Args:
+            refuse: Whether those of this section itself are refused, or only noted.
 
         Raises:
             ConfigError: Names the first such key, and the nearest that there is.
         """
         for key in self._data:
-            if key not in self._known:
-                expected = f"a key of {self.where}"
-                fix = nearest(key, self._known)
-                raise ConfigError(f"{self.where}.{key}", got="an unknown key", expected=expected, fix=fix)
+            if key in self._known:
+                continue
+            where, fix = f"{self.where}.{key}", nearest(key, self._known)
+            if refuse:
+                raise ConfigError(where, got="an unknown key", expected=f"a key of {self.where}", fix=fix)
+            self.notes.append(f"{where} has no effect: it is an unknown key. {fix}".rstrip())
         for part in self._parts:
             part.finish()

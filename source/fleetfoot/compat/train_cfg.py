@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 from fleetfoot.compat.algorithms import translate_ppo
@@ -54,7 +55,9 @@ def translate_train_cfg(
     train_cfg: Mapping[str, Any] | IsaacLabCfg,
     *,
     observation_spec: ObservationSpec | None = None,
+    step_dt: float | None = None,
     same_numbers: bool = True,
+    refuse_unknown: bool = True,
     report: Callable[[str], None] | None = None,
 ) -> OnPolicyRunnerCfg:
     """Our config of the run that rsl_rl would make of theirs.
@@ -63,8 +66,11 @@ def translate_train_cfg(
         train_cfg: What rsl_rl's runner takes, or the object that Isaac Lab makes it of.
         observation_spec: What the environment observes; needed where the config leaves it to the environment: a set of
             observations that is not named, a layer as wide as its input.
+        step_dt: Duration of a control step [s]; needed where the config has per step what is per second here.
         same_numbers: Do what rsl_rl does also where fleetfoot knows better: what a truncated episode would have been
             worth is the value before its last step, and every epoch goes through the samples in the same order.
+        refuse_unknown: Whether a key of the outermost dict that rsl_rl would not even look at is an error, or is only
+            reported.
         report: Takes what a person should know, a sentence at a time; by default a warning.
 
     Raises:
@@ -72,8 +78,8 @@ def translate_train_cfg(
     """
     data = migrate_isaaclab_cfg(train_cfg.to_dict()) if isinstance(train_cfg, IsaacLabCfg) else train_cfg
     section = Section(data, "train_cfg")
-    cfg = _runner(section, observation_spec, same_numbers)
-    section.finish()
+    cfg = _runner(section, observation_spec, same_numbers, step_dt)
+    section.finish(refuse=refuse_unknown)
     for note in section.notes:
         if report is None:
             warnings.warn(note, stacklevel=2)
@@ -82,7 +88,9 @@ def translate_train_cfg(
     return cfg
 
 
-def _runner(section: Section, spec: ObservationSpec | None, same_numbers: bool) -> OnPolicyRunnerCfg:
+def _runner(
+    section: Section, spec: ObservationSpec | None, same_numbers: bool, step_dt: float | None
+) -> OnPolicyRunnerCfg:
     section.class_name("OnPolicyRunner", default="OnPolicyRunner")
     for old in ("policy", "empirical_normalization"):
         if section.take(old, {}) not in ({}, None):
@@ -91,7 +99,13 @@ def _runner(section: Section, spec: ObservationSpec | None, same_numbers: bool) 
     section.leave(_OF_THE_SCRIPT)
     section.without_effect("check_for_nan", True, "what is not finite is always looked for")
     section.without_effect("torch_compile_mode", None, "networks are not compiled")
-    groups = _obs_groups(section, spec)
+    algorithm = section.part("algorithm")
+    groups = _obs_groups(section, spec, is_curious=algorithm.has("rnd_cfg"))
+    ppo = translate_ppo(algorithm, same_numbers, rnd_size=_size(groups.rnd_state, spec), step_dt=step_dt)
+    actor = translate_actor(section.part("actor"), _size(groups.actor, spec))
+    critic = translate_critic(section.part("critic"), _size(groups.critic, spec))
+    if same_numbers and (actor.memory is not None or critic.memory is not None):
+        ppo = replace(ppo, shuffle="never")  # there, networks that remember learn from the environments in their order
     return section.build(
         OnPolicyRunnerCfg,
         same={
@@ -103,9 +117,9 @@ def _runner(section: Section, spec: ObservationSpec | None, same_numbers: bool) 
             "save_interval": REQUIRED,
         },
         obs_groups=groups,
-        algorithm=translate_ppo(section.part("algorithm"), same_numbers),
-        actor=translate_actor(section.part("actor"), _size(groups.actor, spec)),
-        critic=translate_critic(section.part("critic"), _size(groups.critic, spec)),
+        algorithm=ppo,
+        actor=actor,
+        critic=critic,
         **_logger(section),
     )
 
@@ -122,9 +136,11 @@ def _logger(section: Section) -> dict[str, Any]:
     return {field: value for field, value in fields.items() if value is not None}
 
 
-def _obs_groups(section: Section, spec: ObservationSpec | None) -> ObsGroupsCfg:
+def _obs_groups(section: Section, spec: ObservationSpec | None, *, is_curious: bool) -> ObsGroupsCfg:
     part = section.part("obs_groups", section.take("obs_groups", {}))
-    return part.build(ObsGroupsCfg, same={}, actor=_obs_set(part, "actor", spec), critic=_obs_set(part, "critic", spec))
+    used = ("actor", "critic", *(("rnd_state",) if is_curious or part.has("rnd_state") else ()))
+    sets: dict[str, Any] = {name: _obs_set(part, name, spec) for name in used}
+    return part.build(ObsGroupsCfg, same={}, **sets)
 
 
 def _obs_set(part: Section, name: str, spec: ObservationSpec | None) -> Sequence[str]:

@@ -1,39 +1,80 @@
 """Networks of rsl_rl and ours: the same tensors under other names.
 
-rsl_rl 5.x                                  fleetfoot
-obs_normalizer._mean, _var, count           inputs.normalizer.mean, var, count      (_std is the root of _var)
-mlp.0.weight                                network.layers.0.weight
-distribution.std_param, log_std_param       head.std_param
+    rsl_rl 5.x                                  fleetfoot
+    obs_normalizer._mean, _var, count           inputs.normalizer.mean, var, count      (_std is the root of _var)
+    cnns.<group>.0.weight                       inputs.encoders.<group>.layers.0.weight
+    rnn.rnn.weight_ih_l0                        memory.rnn.weight_ih_l0
+    mlp.0.weight                                network.layers.0.weight
+    distribution.std_param, log_std_param       head.std_param
+
+and of random network distillation
+
+    state_normalizer._mean, …                   inputs.normalizer.mean, …
+    reward_normalizer.emp_norm._mean, …         sums.mean, …
+    predictor.0.weight, target.0.weight         predictor.layers.0.weight, target.layers.0.weight
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
 
 from fleetfoot.compat.checkpoint_file import Learned, read_checkpoint_file, write_checkpoint_file
+from fleetfoot.compat.value_units import fold_scale, last_layer
 from fleetfoot.errors import CheckpointError
-from fleetfoot.models.config import GaussianCfg, SquashedGaussianCfg
+from fleetfoot.models.config import GaussianCfg
 from fleetfoot.runners.config import OnPolicyRunnerCfg
 
-__all__ = ["adopt", "learned_by", "load_rsl_rl_checkpoint", "save_rsl_rl_checkpoint"]
+__all__ = ["load_rsl_rl_checkpoint", "save_rsl_rl_checkpoint"]
 
-StdType = Literal["scalar", "log"]
+Moments: TypeAlias = Mapping[str, Tensor]
 
-_PREFIXES = (
-    ("obs_normalizer._", "inputs.normalizer."),
-    ("obs_normalizer.", "inputs.normalizer."),
-    ("distribution.log_std_param", "head.std_param"),
-    ("distribution.std_param", "head.std_param"),
-    ("mlp.", "network.layers."),
+
+class _Rule(NamedTuple):
+    """How a name begins there and here; `*` is a part that stays."""
+
+    theirs: str
+    ours: str
+    is_batched: bool = False
+    """Whether the tensor has an axis for the batch there."""
+
+    def rename(self, key: str, *, to_ours: bool) -> str | None:
+        """The other name; None if the key does not begin like this."""
+        old, new = (self.theirs, self.ours) if to_ours else (self.ours, self.theirs)
+        found = re.match(re.escape(old).replace(r"\*", "([^.]+)"), key)
+        return None if found is None else new.replace("*", "".join(found.groups())) + key[found.end() :]
+
+
+def _moments(theirs: str, ours: str, *, is_batched: bool) -> tuple[_Rule, ...]:
+    return (
+        _Rule(f"{theirs}._mean", f"{ours}.mean", is_batched),
+        _Rule(f"{theirs}._var", f"{ours}.var", is_batched),
+        _Rule(f"{theirs}.count", f"{ours}.count"),
+    )
+
+
+_STD = _Rule("distribution.std_param", "head.std_param")
+_LOG_STD = _Rule("distribution.log_std_param", "head.std_param")
+_OF_POLICIES = (
+    *_moments("obs_normalizer", "inputs.normalizer", is_batched=True),
+    _Rule("cnns.*.", "inputs.encoders.*.layers."),
+    _Rule("rnn.rnn.", "memory.rnn."),
+    _Rule("mlp.", "network.layers."),
 )
-"""How their names begin and ours."""
-_DERIVED = "obs_normalizer._std"
+_OF_CURIOSITY = (
+    *_moments("state_normalizer", "inputs.normalizer", is_batched=True),
+    *_moments("reward_normalizer.emp_norm", "sums", is_batched=False),
+    _Rule("predictor.", "predictor.layers."),
+    _Rule("target.", "target.layers."),
+)
+_DERIVED = "._std"
+"""How the names of their tensors end that follow from others: the root of what is called `._var`."""
 
 
 def load_rsl_rl_checkpoint(path: str | Path, *, device: torch.device | str = "cpu") -> Learned:
@@ -43,119 +84,85 @@ def load_rsl_rl_checkpoint(path: str | Path, *, device: torch.device | str = "cp
         CheckpointError: The file is unreadable, no checkpoint of rsl_rl, or of networks that there are none like here.
     """
     theirs = read_checkpoint_file(Path(path), device=device)
-    networks = {
-        name: {_our_name(key, str(path)): _our_value(key, value) for key, value in state.items() if key != _DERIVED}
-        for name, state in theirs.networks.items()
-    }
-    moments = {
-        _in_network(name, lambda key: _our_name(key, str(path))): state for name, state in theirs.moments.items()
-    }
-    return replace(theirs, networks=networks, moments=moments)
+
+    def rename(name: str, key: str) -> tuple[str, _Rule]:
+        rules = _OF_CURIOSITY if name == "rnd" else (*_OF_POLICIES, _STD, _LOG_STD)
+        for rule in rules:
+            if (ours := rule.rename(key, to_ours=True)) is not None:
+                return ours, rule
+        raise CheckpointError(str(path), got=f"a parameter {key!r}", expected="networks of a kind that there is here")
+
+    networks: dict[str, dict[str, Tensor]] = {}
+    for name, state in theirs.networks.items():
+        networks[name] = {}
+        for key, x in state.items():
+            if not key.endswith(_DERIVED):
+                ours, rule = rename(name, key)
+                networks[name][ours] = x[0] if rule.is_batched else x
+    return replace(theirs, networks=networks, moments=_renamed(theirs.moments, rename))
 
 
-def save_rsl_rl_checkpoint(path: str | Path, learned: Learned, *, std_type: StdType) -> None:
+def save_rsl_rl_checkpoint(path: str | Path, learned: Learned, cfg: OnPolicyRunnerCfg) -> None:
     """Write a checkpoint that rsl_rl 5.5.1 loads.
 
     Args:
         path: The file.
         learned: What to write, under our names.
-        std_type: Whether `head.std_param` is the standard deviation or its logarithm.
+        cfg: The run that it was learned in.
 
     Raises:
         CheckpointError: There is a network of a kind that rsl_rl does not have.
         OutputError: It cannot be written.
     """
+    _require_known_there(cfg, learned, str(path))
+    is_log = isinstance(cfg.actor.distribution, GaussianCfg) and cfg.actor.distribution.std_type == "log"
+    learned = _in_units_of_rewards(learned) if cfg.critic.value_normalization else learned
 
-    def rename(key: str) -> str:
-        return _their_name(key, std_type, str(path))
+    def rename(name: str, key: str) -> tuple[str, _Rule]:
+        rules = _OF_CURIOSITY if name == "rnd" else (*_OF_POLICIES, _LOG_STD if is_log else _STD)
+        for rule in rules:
+            if (theirs := rule.rename(key, to_ours=False)) is not None:
+                return theirs, rule
+        raise CheckpointError(str(path), got=f"a parameter {key!r}", expected="networks of a kind that rsl_rl has")
 
     networks: dict[str, dict[str, Tensor]] = {}
     for name, state in learned.networks.items():
-        networks[name] = {rename(key): _their_value(key, value) for key, value in state.items()}
-        if (variance := state.get("inputs.normalizer.var")) is not None:
-            networks[name][_DERIVED] = variance.sqrt()[None]
-    moments = {_in_network(name, rename): state for name, state in learned.moments.items()}
-    write_checkpoint_file(Path(path), replace(learned, networks=networks, moments=moments))
+        networks[name] = {}
+        for key, x in state.items():
+            theirs, rule = rename(name, key)
+            networks[name][theirs] = x[None] if rule.is_batched else x
+            if theirs.endswith("._var"):
+                networks[name][theirs.removesuffix("._var") + _DERIVED] = networks[name][theirs].sqrt()
+    write_checkpoint_file(Path(path), replace(learned, networks=networks, moments=_renamed(learned.moments, rename)))
 
 
-def learned_by(state: Mapping[str, Any], cfg: OnPolicyRunnerCfg, iteration: int, infos: Any = None) -> Learned:
-    """What the state of one of our algorithms holds that rsl_rl has too.
-
-    Args:
-        state: The algorithm's `state_dict()`.
-        cfg: The run's config.
-        iteration: Iterations done.
-        infos: Plain values to keep beside it.
-    """
-    optimizer = state["optimizer"]
-    indexed = zip(optimizer["param_groups"][0]["params"], _trained(state, cfg), strict=True)
-    return Learned(
-        networks={name: state[name] for name in ("actor", "critic")},
-        moments={name: optimizer["state"][index] for index, name in indexed if index in optimizer["state"]},
-        learning_rate=float(state["learning_rate"]),
-        iteration=iteration,
-        infos=infos,
-    )
+def _renamed(moments: Mapping[str, Moments], rename: Callable[[str, str], tuple[str, _Rule]]) -> dict[str, Moments]:
+    """What Adam remembers, by the other names of the parameters; behind the network they are renamed."""
+    renamed: dict[str, Moments] = {}
+    for parameter, state in moments.items():
+        name, _, key = parameter.partition(".")
+        renamed[f"{name}.{rename(name, key)[0]}"] = state
+    return renamed
 
 
-def adopt(state: Mapping[str, Any], cfg: OnPolicyRunnerCfg, learned: Learned) -> dict[str, Any]:
-    """The state of one of our algorithms, with what was learned elsewhere in the place of what it has.
-
-    Args:
-        state: The algorithm's `state_dict()`.
-        cfg: The run's config.
-        learned: Networks of the same shapes, under our names.
-    """
-    optimizer = state["optimizer"]
-    indexed = zip(optimizer["param_groups"][0]["params"], _trained(state, cfg), strict=True)
-    moments = {index: dict(learned.moments[name]) for index, name in indexed if name in learned.moments}
-    return {
-        **state,
-        **{name: dict(learned.networks[name]) for name in ("actor", "critic")},
-        "optimizer": {**optimizer, "state": {**optimizer["state"], **moments}},
-        "learning_rate": torch.as_tensor(learned.learning_rate),
-        "num_updates": learned.iteration,
-    }
+def _require_known_there(cfg: OnPolicyRunnerCfg, learned: Learned, where: str) -> None:
+    """Refuse what would be taken for something else there, or for nothing."""
+    expected = "something that rsl_rl has"
+    if cfg.actor.distribution.kind == "squashed_gaussian":
+        raise CheckpointError(where, got="agent.actor.distribution.kind=squashed_gaussian", expected=expected)
+    for name, network in (("actor", cfg.actor), ("critic", cfg.critic)):
+        memory = network.memory
+        if memory is not None and (memory.kind == "attention" or network.cnn or network.cnn_by_group):
+            images = "" if memory.kind == "attention" else " behind images"
+            raise CheckpointError(where, got=f"agent.{name}.memory.kind={memory.kind}{images}", expected=expected)
+    critic = learned.networks.get("critic")
+    num_values = 1 if critic is None else len(critic[last_layer(critic)[1]])
+    if num_values != 1:
+        raise CheckpointError(where, got=f"a critic of {num_values} values", expected="one value")
 
 
-def _trained(state: Mapping[str, Any], cfg: OnPolicyRunnerCfg) -> list[str]:
-    """Names of what is trained of actor and critic, in the order in which the optimiser has them."""
-    distribution = cfg.actor.distribution
-    is_fixed = isinstance(distribution, GaussianCfg | SquashedGaussianCfg) and not distribution.learn_std
-    fixed = ("actor.head.std_param",) if is_fixed else ()
-    names = [f"{network}.{key}" for network in ("actor", "critic") for key in state[network]]
-    moments = ("mean", "var", "count")
-    return [name for name in names if not name.endswith(moments) and name not in fixed]
-
-
-def _in_network(name: str, rename: Callable[[str], str]) -> str:
-    """`actor.mlp.0.weight`, renamed behind the network."""
-    network, _, key = name.partition(".")
-    return f"{network}.{rename(key)}"
-
-
-def _our_name(key: str, where: str) -> str:
-    for theirs, ours in _PREFIXES:
-        if key.startswith(theirs):
-            return ours + key[len(theirs) :]
-    raise CheckpointError(where, got=f"a parameter {key!r}", expected="networks of a kind that there is here")
-
-
-def _their_name(key: str, std_type: StdType, where: str) -> str:
-    if key == "head.std_param":
-        return "distribution.std_param" if std_type == "scalar" else "distribution.log_std_param"
-    if key == "inputs.normalizer.count":
-        return "obs_normalizer.count"
-    for theirs, ours in _PREFIXES:
-        if key.startswith(ours):
-            return theirs + key[len(ours) :]
-    raise CheckpointError(where, got=f"a parameter {key!r}", expected="networks of a kind that rsl_rl has")
-
-
-def _our_value(key: str, value: Tensor) -> Tensor:
-    """Their moments of observations have an axis for the batch."""
-    return value[0] if key.startswith("obs_normalizer._") else value
-
-
-def _their_value(key: str, value: Tensor) -> Tensor:
-    return value[None] if key in ("inputs.normalizer.mean", "inputs.normalizer.var") else value
+def _in_units_of_rewards(learned: Learned) -> Learned:
+    """The critic's own scale, folded into it; what Adam remembers of the critic is in its units, and left out."""
+    networks = {**learned.networks, "critic": fold_scale(learned.networks["critic"])}
+    moments = {name: state for name, state in learned.moments.items() if not name.startswith("critic.")}
+    return replace(learned, networks=networks, moments=moments)

@@ -1,4 +1,4 @@
-"""Two independent pieces of tensor work at once.
+"""Who works on which CPUs: two independent pieces of tensor work at once, several processes on one machine.
 
 The networks here are small: split over two cores, one matrix product waits longer than it computes. Two products side
 by side, one core each, wait for nothing. PyTorch releases the interpreter lock while it computes.
@@ -6,16 +6,23 @@ by side, one core each, wait for nothing. PyTorch releases the interpreter lock 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeVar, final
 
 import torch
 
-__all__ = ["Pair"]
+__all__ = ["Pair", "share_cpus", "usable_cpus"]
 
 A = TypeVar("A")
 B = TypeVar("B")
+
+_processes: ContextVar[int] = ContextVar("processes", default=1)
+"""Processes that share the CPUs of this one."""
 
 
 @final
@@ -49,3 +56,28 @@ class Pair:
 
     def _limit(self) -> None:
         torch.set_num_threads(max(1, self._threads // 2))
+
+
+def usable_cpus() -> int:
+    """How many CPUs this process may use: in a container, or beside other processes, often fewer than there are."""
+    cpus = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return max(1, cpus // _processes.get())
+
+
+@contextmanager
+def share_cpus(processes: int) -> Iterator[None]:
+    """While inside, the simulator's threads and torch's keep to this process's share of the CPUs.
+
+    torchrun sets OMP_NUM_THREADS to 1, on however many CPUs; another number there is the user's, and stays torch's.
+
+    Args:
+        processes: How many there are, this one included.
+    """
+    token, threads = _processes.set(processes), torch.get_num_threads()
+    if processes > 1 and os.environ.get("OMP_NUM_THREADS", "1") == "1":
+        torch.set_num_threads(usable_cpus())
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        _processes.reset(token)

@@ -13,6 +13,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from fleetfoot.core.distributed import ALONE, Ranks
 from fleetfoot.core.vec_env import Observations
 from fleetfoot.models.cnn import Cnn
 from fleetfoot.models.distributions import ActionHead, Distribution, mapped
@@ -69,10 +70,10 @@ class ObservationInput(nn.Module):
         parts += [encoder(image) for encoder, image in zip(self.image_encoders.values(), observed, strict=True)]
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
 
-    def update(self, obs: Observations) -> None:
-        """Let the normaliser, if there is one, see a rollout."""
+    def update(self, obs: Observations, ranks: Ranks = ALONE) -> None:
+        """Let the normaliser, if there is one, see the rollouts of all ranks."""
         if self.normalizer is not None:
-            self.normalizer.update(self.concat(obs))
+            self.normalizer.update(self.concat(obs), ranks)
 
 
 @final
@@ -148,10 +149,10 @@ class Critic(nn.Module):
         """Values or returns `[…]` in the units that are learned in."""
         return values if self.scale is None else self.scale(values)
 
-    def update_units(self, returns: Tensor) -> None:
-        """Let the units, if there are any, follow the returns `[…]` of a rollout; no value changes."""
+    def update_units(self, returns: Tensor, ranks: Ranks = ALONE) -> None:
+        """Let the units, if there are any, follow the returns `[…]` of all ranks' rollouts; no value changes."""
         if self.scale is not None:
-            self.scale.update(returns)
+            self.scale.update(returns, ranks)
 
 
 def _as_sequence(obs: Observations) -> Observations:

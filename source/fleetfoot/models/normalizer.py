@@ -7,6 +7,8 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from fleetfoot.core.distributed import ALONE, Ranks
+
 __all__ = ["EmpiricalNormalizer"]
 
 
@@ -39,16 +41,17 @@ class EmpiricalNormalizer(nn.Module):
         return (x - self.mean) / (self.var.sqrt() + self.eps)
 
     @torch.no_grad()
-    def update(self, x: Tensor) -> None:
-        """Merge the moments of `[…, O]`.
+    def update(self, x: Tensor, ranks: Ranks = ALONE) -> None:
+        """Merge the moments of `[…, O]` on all ranks.
 
         With `n` new samples of mean `m` and (biased) variance `v`, and `w = n / (count + n)`:
         `mean += w d` and `var += w (v - var + d (m - mean'))`, where `d = m - mean` before and `mean'` is after.
         """
         flat = x.flatten(0, -2)
-        new_var, new_mean = torch.var_mean(flat, dim=0, correction=0)
-        self.count += flat.shape[0]
-        weight = flat.shape[0] / self.count
+        new_var, new_mean = ranks.var_mean(flat)
+        size = flat.shape[0] * ranks.world_size
+        self.count += size
+        weight = size / self.count
         delta = new_mean - self.mean
         self.mean += weight * delta
         self.var += weight * (new_var - self.var + delta * (new_mean - self.mean))

@@ -7,6 +7,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from fleetfoot.core.distributed import ALONE, Ranks
 from fleetfoot.models.normalizer import EmpiricalNormalizer
 
 __all__ = ["ValueScale"]
@@ -44,10 +45,10 @@ class ValueScale(nn.Module):
         return self.moments.mean + self.std * outputs
 
     @torch.no_grad()
-    def update(self, returns: Tensor) -> None:
-        """Let the moments see the returns `[…]` of a rollout."""
+    def update(self, returns: Tensor, ranks: Ranks = ALONE) -> None:
+        """Let the moments see the returns `[…]` of the rollouts of all ranks."""
         (layer,) = self._last_layer
         mean, std = self.moments.mean.clone(), self.std
-        self.moments.update(returns.reshape(-1, len(mean)))
+        self.moments.update(returns.reshape(-1, len(mean)), ranks)
         layer.weight.mul_((std / self.std)[:, None])
         layer.bias.copy_((std * layer.bias + mean - self.moments.mean) / self.std)

@@ -1,8 +1,8 @@
 """Checkpoints: one file that says what it is, written so that a crash leaves the old file or the new one.
 
-    {"format": "fleetfoot.checkpoint", "schema_version": 3,
+    {"format": "fleetfoot.checkpoint", "schema_version": 4,
      "metadata": JSON text: task, env and agent config, iteration, environment steps, versions, policy contract,
-     "state": tensors and plain values: algorithm, environment, episode statistics}
+     "state": tensors and plain values: algorithm, counts; for each rank, its random numbers, environment and episodes}
 
 Only tensors and plain values are ever unpickled (`weights_only=True`): a checkpoint cannot run code.
 """
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 FORMAT = "fleetfoot.checkpoint"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 @dataclass(frozen=True)

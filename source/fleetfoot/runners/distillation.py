@@ -9,8 +9,8 @@ from fleetfoot.algorithms.build_distillation import build_distillation
 from fleetfoot.algorithms.distillation import Distillation
 from fleetfoot.errors import ConfigError
 from fleetfoot.runners.config import DistillationRunnerCfg
-from fleetfoot.runners.on_policy import Runner
 from fleetfoot.runners.policy import load_networks
+from fleetfoot.runners.runner import Runner
 from fleetfoot.runners.teacher import read_teachers
 
 __all__ = ["DistillationRunner"]
@@ -41,7 +41,7 @@ class DistillationRunner(Runner[DistillationRunnerCfg, Distillation]):
         teachers.sources = tuple(map(str, paths))
 
     def _build(self) -> Distillation:
-        return build_distillation(self.env, self.cfg, self.device)
+        return build_distillation(self.env, self.cfg, self.device, self._ranks)
 
     def _require_ready(self) -> None:
         if not self.algorithm.teachers.sources:

@@ -5,8 +5,9 @@ Axis: `N` environments.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, final
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, final
 
 import torch
 from torch import Tensor
@@ -14,7 +15,10 @@ from torch import Tensor
 from fleetfoot.core.vec_env import StepResult
 from fleetfoot.errors import NonFiniteError
 
-__all__ = ["EpisodeStatistics", "StepMetrics", "raise_if_non_finite", "read_back"]
+__all__ = ["EpisodeStatistics", "StepMetrics", "pool", "raise_if_non_finite", "read_back"]
+
+_SKIPPED: Final = "NonFinite/gradient"
+"""The share of gradient steps that were left out."""
 
 
 @final
@@ -92,6 +96,16 @@ def read_back(metrics: Mapping[str, Tensor]) -> dict[str, float]:
     return dict(zip(metrics, values, strict=True))
 
 
+def pool(said: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The scalars of all ranks as one: the mean over those that have a number; what counts NaN and infinity adds up."""
+    pooled: dict[str, float] = {}
+    for tag in dict.fromkeys(tag for scalars in said for tag in scalars):
+        values = [scalars[tag] for scalars in said if not math.isnan(scalars.get(tag, math.nan))]
+        is_count = tag.startswith("NonFinite/") and tag != _SKIPPED
+        pooled[tag] = sum(values) / (1 if is_count else len(values)) if values else math.nan
+    return pooled
+
+
 def raise_if_non_finite(scalars: dict[str, float], iteration: int) -> None:
     """Move the counts of NaN and infinity out of the metrics, and stop if learning from them is impossible.
 
@@ -101,7 +115,7 @@ def raise_if_non_finite(scalars: dict[str, float], iteration: int) -> None:
     for tag, value in counts.items():
         if value == 0:
             del scalars[tag]
-    skipped = counts.pop("NonFinite/gradient", 0.0)
+    skipped = counts.pop(_SKIPPED, 0.0)
     found = [f"{tag.removeprefix('NonFinite/')} ({value:.0f})" for tag, value in counts.items() if value]
     found += ["every gradient"] if skipped == 1.0 else []
     if found:

@@ -17,17 +17,20 @@ from fleetfoot.runners.checkpoint import Checkpoint
 from fleetfoot.runners.config import RunnerCfg, decode_agent, trained_policy
 from fleetfoot.runners.policy import load_networks
 
-__all__ = ["check_same_network", "lend_policy", "restore_algorithm", "restore_environment"]
+__all__ = ["check_same_network", "lend_policy", "restore_algorithm", "restore_environment", "what_changed"]
 
 _MEANINGLESS = frozenset({"init_std", "std_range", "learn_std"})
 """Fields of a network's config that say nothing about what its parameters mean."""
 
 
-def restore_algorithm(checkpoint: Checkpoint, algorithm: Algorithm, cfg: RunnerCfg, device: str, where: str) -> None:
-    """Everything that decides the next update.
+def restore_algorithm(
+    checkpoint: Checkpoint, own: Mapping[str, Any], algorithm: Algorithm, cfg: RunnerCfg, device: str, where: str
+) -> None:
+    """Everything that decides the next update: what all ranks share, and one rank's own part.
 
     Args:
         checkpoint: Where it is.
+        own: What one rank saved for itself.
         algorithm: Where it goes.
         cfg: What the algorithm was built from.
         device: What kind of device it is on, as `cpu`.
@@ -50,7 +53,7 @@ def restore_algorithm(checkpoint: Checkpoint, algorithm: Algorithm, cfg: RunnerC
         )
     load_networks(checkpoint, algorithm.networks, where)
     try:
-        algorithm.load_state_dict(checkpoint.state["algorithm"])
+        algorithm.load_state_dict({**checkpoint.state["algorithm"], **own["algorithm"]})
     except (RuntimeError, KeyError, ValueError) as error:
         fix = "Leave the overrides of agent.algorithm away: a checkpoint carries its config."
         expected = "the state of agent.algorithm as configured"
@@ -96,6 +99,14 @@ def lend_policy(checkpoint: Checkpoint, cfg: RunnerCfg, networks: Mapping[str, n
     load_networks(checkpoint, {theirs.name: networks[ours.name]}, where)
     if "critic" in networks and "critic" in checkpoint.state["algorithm"]:
         load_networks(checkpoint, {"critic": networks["critic"]}, where)
+
+
+def what_changed(state: Mapping[str, Any], *, num_ranks: int, num_envs: int) -> str:
+    """What keeps episodes from going on, in words; empty where they can."""
+    now = {"ranks": num_ranks, "env.scene.num_envs": num_envs}
+    saved = {"ranks": len(state["ranks"]), "env.scene.num_envs": state["num_envs"]}
+    changed = [name for name in now if now[name] != saved[name]]
+    return "; ".join(f"{name}: {now[name]} now, {saved[name]} when the checkpoint was saved" for name in changed)
 
 
 def check_same_network(ours: ActorCfg, theirs: ActorCfg, where: str, path: str) -> None:

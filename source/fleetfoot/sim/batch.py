@@ -8,8 +8,6 @@ MuJoCo's rows are float64 and written in place, so every tensor is converted onc
 from __future__ import annotations
 
 import math
-import os
-import sys
 from collections.abc import Mapping
 from typing import Any, final
 
@@ -20,10 +18,11 @@ from mujoco.batch import Batch, SimulationError
 from torch import Tensor
 
 from fleetfoot.core.device import exact_device
+from fleetfoot.core.threads import usable_cpus
 from fleetfoot.errors import ConfigError, ContractError
 from fleetfoot.sim.simulator import SimState
 
-__all__ = ["MujocoBatch", "usable_cpus"]
+__all__ = ["MujocoBatch"]
 
 _BAD = slice(int(mujoco.mjtWarning.mjWARN_BADQPOS), int(mujoco.mjtWarning.mjWARN_BADCTRL) + 1)
 """Warnings about positions, velocities, accelerations and controls: after them MuJoCo has silently reset the
@@ -174,11 +173,6 @@ class MujocoBatch:
             within = (self.state.qvel.abs() <= _MAX_SPEED).all(dim=1)
             failed |= ~within.numpy(force=True)
         return torch.from_numpy(failed.nonzero()[0]).to(self.device) if failed.any() else None
-
-
-def usable_cpus() -> int:
-    """How many CPUs this process may use: under a scheduler or in a container often fewer than there are."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _view(array: np.ndarray) -> Tensor:

@@ -125,11 +125,23 @@ def _encoder(path: Path, recording: Recording) -> Iterator[Any]:
 def _frames(recording: Recording) -> Generator[NDArray[np.uint8]]:
     """The recording's frames, `[height, width, 3]` each."""
     mujoco = _import_mujoco()
-    from fleetfoot.sim.overlay import COMMAND_COLOUR, MOTION_COLOUR, add_motion, write_text
-    from fleetfoot.sim.terrain.trim import trim_height_fields
+    from fleetfoot.sim.terrain.trim import stretches, trim_height_fields
 
     model = _compile(mujoco, recording)
-    trim_height_fields(mujoco, model, recording.qpos[:, :2])
+    if not model.nhfield:
+        yield from _frames_of(mujoco, model, recording, slice(0, len(recording.qpos)))
+        return
+    places = recording.qpos[:, :2]
+    for part in stretches(places):
+        model = _compile(mujoco, recording)  # anew: what is left out of one part is seen in the next
+        trim_height_fields(mujoco, model, places[part])
+        yield from _frames_of(mujoco, model, recording, part)
+
+
+def _frames_of(mujoco: Any, model: Any, recording: Recording, part: slice) -> Generator[NDArray[np.uint8]]:
+    """Some of the frames."""
+    from fleetfoot.sim.overlay import COMMAND_COLOUR, MOTION_COLOUR, add_motion, write_text
+
     data = mujoco.MjData(model)
     width, height = _even(recording.size)
     floats = model.njnt > 0 and model.jnt_type[0] == mujoco.mjtJoint.mjJNT_FREE
@@ -137,8 +149,8 @@ def _frames(recording: Recording) -> Generator[NDArray[np.uint8]]:
     has_command = floats and recording.command.ndim == 2 and recording.command.shape[1] == 3
     camera = _camera(mujoco, model, floats=floats)
     with _renderer(mujoco, model, width, height) as renderer:
-        for index, qpos in enumerate(recording.qpos):
-            data.qpos[:] = qpos
+        for index in range(part.start, part.stop):
+            data.qpos[:] = recording.qpos[index]
             mujoco.mj_forward(model, data)  # lights and cameras follow the centre of mass
             renderer.update_scene(data, camera)
             lines: list[list[tuple[str, tuple[float, float, float]]]] = []

@@ -85,6 +85,47 @@ def test_another_optimiser_is_left_out(tmp_path):
     assert set(learned.left_out) == {"optimizer_state_dict", "rnd_state_dict"}
 
 
+def test_curiosity_has_an_optimiser_of_its_own(tmp_path):
+    rnd = {"predictor.0.bias": torch.ones(2), "target.0.bias": torch.zeros(2), "state_normalizer.count": torch.ones(1)}
+    learned = Learned(
+        networks={"actor": {"mlp.0.bias": torch.ones(1)}, "critic": {}, "rnd": rnd},
+        moments={"rnd.predictor.0.bias": adam(torch.full((2,), 3.0))["state"][0]},
+        learning_rate=0.5,
+        iteration=1,
+        rnd_learning_rate=0.25,
+    )
+    write_checkpoint_file(tmp_path / "m.pt", learned)
+    content = torch.load(tmp_path / "m.pt", weights_only=True)
+    own = content["rnd_optimizer_state_dict"]
+    assert content["rnd_state_dict"].keys() == rnd.keys()
+    assert (own["param_groups"][0]["params"], own["param_groups"][0]["lr"]) == ([0], 0.25)
+    assert content["optimizer_state_dict"]["state"] == {}
+    again = read_checkpoint_file(tmp_path / "m.pt")
+    assert list(again.networks["rnd"]) == list(rnd)
+    assert again.moments["rnd.predictor.0.bias"]["exp_avg"].tolist() == [3.0, 3.0]
+    assert (again.rnd_learning_rate, again.left_out) == (0.25, ())
+
+
+def test_encoders_that_are_shared_are_twice_in_the_optimiser(tmp_path):
+    """As torch writes a parameter that it was given twice: one number, in two places."""
+    networks = {
+        "actor": {"mlp.0.bias": torch.ones(1), "cnns.eye.0.bias": torch.ones(2)},
+        "critic": {"mlp.0.bias": torch.ones(1), "cnns.eye.0.bias": torch.ones(2)},
+    }
+    names = ("actor.mlp.0.bias", "actor.cnns.eye.0.bias", "critic.mlp.0.bias")
+    moments = {name: adam(torch.full((1,), float(i)))["state"][0] for i, name in enumerate(names)}
+    learned = Learned(networks=networks, moments=moments, learning_rate=0.5, iteration=1, shares_encoders=True)
+    write_checkpoint_file(tmp_path / "m.pt", learned)
+    optimizer = torch.load(tmp_path / "m.pt", weights_only=True)["optimizer_state_dict"]
+    assert optimizer["param_groups"][0]["params"] == [0, 1, 2, 1]
+    assert [optimizer["state"][i]["exp_avg"].item() for i in range(3)] == [0.0, 1.0, 2.0]
+    again = read_checkpoint_file(tmp_path / "m.pt")
+    assert again.shares_encoders
+    assert {name: state["exp_avg"].item() for name, state in again.moments.items()} == dict(
+        zip(names, (0, 1, 2), strict=True)
+    )
+
+
 def test_an_optimiser_of_other_parameters_is_left_out(tmp_path):
     model = {"actor_state_dict": {"mlp.0.weight": torch.ones(1), "extra.weight": torch.ones(1)}}
     optimizer = adam(torch.ones(1))

@@ -1,7 +1,7 @@
 import pytest
 
 from fleetfoot.algorithms.config import AdaptiveKlCfg, PpoCfg
-from fleetfoot.compat.section import Section
+from fleetfoot.compat.section import REQUIRED, Section
 from fleetfoot.errors import ConfigError
 
 
@@ -52,7 +52,7 @@ def test_what_is_no_dict_is_refused():
 def test_a_value_that_a_field_cannot_have_is_named_by_their_key():
     section = Section({"target": -1.0}, "train_cfg")
     with pytest.raises(ConfigError, match=r"train_cfg\.target: got -1\.0; expected greater than 0"):
-        section.build(AdaptiveKlCfg, same={}, renamed={"desired_kl": "target"})
+        section.build(AdaptiveKlCfg, same={}, renamed={"desired_kl": ("target", 0.01)})
 
 
 def test_an_element_of_a_list_is_named_by_their_key_and_its_place():
@@ -60,7 +60,7 @@ def test_an_element_of_a_list_is_named_by_their_key_and_its_place():
     from fleetfoot.models.config import MlpCfg
 
     with pytest.raises(ConfigError, match=r"train_cfg\.actor\.sizes\[1\]: got 0"):
-        section.build(MlpCfg, same={}, renamed={"hidden_dims": "sizes"})
+        section.build(MlpCfg, same={}, renamed={"hidden_dims": ("sizes", REQUIRED)})
 
 
 def test_names_are_translated_in_any_case_where_that_is_so_there():

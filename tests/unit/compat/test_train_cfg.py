@@ -1,14 +1,38 @@
 import copy
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
+import torch
 
-from fleetfoot.algorithms.config import AdaptiveKlCfg, FixedCfg, PpoCfg, SymmetryCfg
+from fleetfoot.algorithms.build import check_config
+from fleetfoot.algorithms.config import (
+    AdaptiveKlCfg,
+    FixedCfg,
+    PpoCfg,
+    RndCfg,
+    RndConstantCfg,
+    RndLinearCfg,
+    RndStepCfg,
+    SymmetryCfg,
+)
 from fleetfoot.compat.train_cfg import translate_train_cfg
+from fleetfoot.core.symmetry import MirrorImage, SignedPermutation
+from fleetfoot.core.vec_env import ActionSpec
 from fleetfoot.errors import ConfigError
-from fleetfoot.models.config import ActorCfg, CriticCfg, GaussianCfg, MlpCfg
+from fleetfoot.models.config import (
+    ActorCfg,
+    BetaCfg,
+    CnnCfg,
+    CriticCfg,
+    GaussianCfg,
+    GruCfg,
+    LstmCfg,
+    MlpCfg,
+    StateDependentGaussianCfg,
+)
 from fleetfoot.runners.config import ObsGroupsCfg, OnPolicyRunnerCfg
 
 DATA = Path(__file__).parents[2] / "data" / "isaaclab_rsl_rl_configs.json"
@@ -236,11 +260,197 @@ def test_what_has_no_effect_is_said(theirs, path, value):
     assert caught[0].filename == __file__
 
 
-def test_mirror_images_are_those_of_the_environment(theirs):
-    theirs["algorithm"]["symmetry_cfg"] = {"data_augmentation_func": "module:f", "use_data_augmentation": True}
+AUGMENTED, MIRRORED = {"use_data_augmentation": True}, {"use_mirror_loss": True, "mirror_loss_coeff": 0.3}
+
+
+@pytest.mark.parametrize(
+    ("symmetry", "same_numbers", "ours"),
+    [
+        (AUGMENTED, True, SymmetryCfg(augmentation="append")),
+        (AUGMENTED, False, SymmetryCfg(augmentation="replace")),
+        (AUGMENTED | {"mirror_loss_coeff": 0.3}, True, SymmetryCfg(augmentation="append")),
+        (MIRRORED, True, SymmetryCfg(augmentation=None, mirror_loss_coef=0.3)),
+        (AUGMENTED | MIRRORED, True, SymmetryCfg(augmentation="append", mirror_loss_coef=0.3)),
+        ({"use_mirror_loss": True}, True, None),
+    ],
+)
+def test_mirror_images_are_learned_from_in_the_same_ways(theirs, symmetry, same_numbers, ours):
+    theirs["algorithm"]["symmetry_cfg"] = {"data_augmentation_func": "module:f"} | symmetry
     notes = []
-    assert translate_train_cfg(theirs, report=notes.append).algorithm.symmetry == SymmetryCfg()
+    cfg = translate_train_cfg(theirs, same_numbers=same_numbers, report=notes.append)
+    assert cfg.algorithm.symmetry == ours
+    assert len(notes) == (ours is None)
+
+
+CURIOUS = {"num_outputs": 5, "predictor_hidden_dims": [7], "target_hidden_dims": [6, 4]}
+EVERYTHING = CURIOUS | {
+    "predictor_hidden_dims": [7, -1],
+    "activation": "relu",
+    "state_normalization": True,
+    "reward_normalization": True,
+    "weight": 3.0,
+    "learning_rate": 2e-3,
+    "num_states": 12,
+    "device": "cpu",
+}
+
+
+def curious(theirs, cfg, **options):
+    theirs["algorithm"]["rnd_cfg"] = cfg
+    theirs["obs_groups"]["rnd_state"] = ["policy"]
+    ours = translate_train_cfg(theirs, observation_spec=SPEC, report=lambda note: None, **options)
+    assert ours.obs_groups.rnd_state == ("policy",)
+    return ours.algorithm.rnd
+
+
+def test_curiosity_by_default(theirs):
+    assert curious(theirs, CURIOUS) == RndCfg(
+        weight=0.0,
+        schedule=RndConstantCfg(),
+        num_outputs=5,
+        predictor=MlpCfg(hidden_dims=(7,)),
+        target=MlpCfg(hidden_dims=(6, 4)),
+        learning_rate=1e-3,
+        state_normalization=False,
+        reward_normalization=None,
+        reward_discount=0.99,
+        episode_end="next_episode",
+    )
+
+
+def test_curiosity_with_everything_set(theirs):
+    ours = curious(theirs, EVERYTHING)
+    assert ours.predictor == MlpCfg(hidden_dims=(7, 12), activation="relu")
+    assert (ours.weight, ours.learning_rate, ours.state_normalization) == (3.0, 2e-3, True)
+    assert (ours.reward_normalization, ours.episode_end) == ("every_step", "next_episode")
+    better = curious(theirs, EVERYTHING, same_numbers=False)
+    assert (better.reward_normalization, better.episode_end) == ("rollout", "final_observation")
+
+
+@pytest.mark.parametrize(
+    ("schedule", "ours"),
+    [
+        ({"mode": "constant"}, RndConstantCfg()),
+        ({"mode": "step", "final_step": 7, "final_value": 0.5}, RndStepCfg(final=25.0, at=7)),
+        (
+            {"mode": "linear", "initial_step": 2, "final_step": 9, "final_value": 0.5},
+            RndLinearCfg(final=25.0, begin=2, steps=7),
+        ),
+    ],
+)
+def test_the_weight_of_curiosity_ends_per_step_there_and_per_second_here(theirs, schedule, ours):
+    assert curious(theirs, CURIOUS | {"weight_schedule": schedule}, step_dt=0.02).schedule == ours
+
+
+def test_where_a_weight_per_step_needs_the_duration_of_a_step(theirs):
+    cfg = CURIOUS | {"weight_schedule": {"mode": "step", "final_step": 7, "final_value": 0.5}}
+    with pytest.raises(ConfigError, match=r"weight_schedule\.final_value: got 0\.5 per step.*step_dt=env\.step_dt"):
+        curious(theirs, cfg)
+    assert curious(theirs, cfg, same_numbers=False).schedule == RndStepCfg(final=0.5, at=7)
+    cfg["weight_schedule"]["final_value"] = 0.0
+    assert curious(theirs, cfg).schedule == RndStepCfg(final=0.0, at=7)
+
+
+def test_what_curiosity_looks_at_is_filled_in_as_there(theirs):
+    theirs["algorithm"]["rnd_cfg"] = CURIOUS
+    notes = []
+    ours = translate_train_cfg(theirs, observation_spec=SPEC, report=notes.append)
+    assert ours.obs_groups.rnd_state == ("policy",)
+    assert notes == ["train_cfg.obs_groups.rnd_state is not set: it is taken to be ['policy'], as rsl_rl does."]
+
+
+@pytest.mark.parametrize(
+    ("rnn", "ours"),
+    [
+        ({}, LstmCfg(hidden_dim=256, num_layers=1)),
+        ({"rnn_type": "GRU", "rnn_hidden_dim": 12, "rnn_num_layers": 2}, GruCfg(hidden_dim=12, num_layers=2)),
+    ],
+)
+@pytest.mark.parametrize("network", ["actor", "critic"])
+def test_a_network_that_remembers(theirs, network, rnn, ours):
+    theirs[network] |= {"class_name": "RNNModel", "hidden_dims": [-1, 8], "cnn_cfg": None} | rnn
+    cfg = translate_train_cfg(theirs)
+    assert getattr(cfg, network).memory == ours
+    assert getattr(cfg, network).network.hidden_dims == (ours.hidden_dim, 8)
+    assert getattr(cfg, "critic" if network == "actor" else "actor").memory is None
+    assert (cfg.algorithm.shuffle, cfg.algorithm.sequence_length) == ("never", None)
+    assert translate_train_cfg(theirs, same_numbers=False).algorithm.shuffle == "every_epoch"
+
+
+CNN = {"output_channels": [4, 8], "kernel_size": 3}
+CNN_IN_FULL = CNN | {
+    "kernel_size": [5, 3],
+    "stride": [2, 1],
+    "dilation": 2,
+    "padding": "zeros",
+    "norm": ["none", "batch"],
+    "activation": "lrelu",
+    "max_pool": [True, False],
+    "global_pool": "avg",
+    "flatten": True,
+}
+
+
+def test_networks_that_see_images_alike(theirs):
+    theirs["actor"] |= {"class_name": "CNNModel", "cnn_cfg": CNN, "rnn_type": None}
+    theirs["critic"] |= {"class_name": "CNNModel", "cnn_cfg": CNN_IN_FULL}
+    cfg = translate_train_cfg(theirs)
+    assert cfg.actor.cnn == CnnCfg(output_channels=(4, 8), kernel_size=(3,))
+    assert cfg.critic.cnn == CnnCfg(
+        output_channels=(4, 8),
+        kernel_size=(5, 3),
+        stride=(2, 1),
+        dilation=(2,),
+        padding="zeros",
+        norm=("none", "batch"),
+        activation="leaky_relu",
+        max_pool=(True, False),
+        global_pool="avg",
+    )
+    assert cfg.actor.cnn_by_group == cfg.critic.cnn_by_group == {}
+
+
+def test_each_image_can_have_its_own_network(theirs):
+    theirs["actor"] |= {"class_name": "CNNModel", "cnn_cfg": {"left": CNN, "right": CNN_IN_FULL}}
+    theirs["critic"] |= {"class_name": "CNNModel"}
+    theirs["algorithm"]["share_cnn_encoders"] = True
+    notes = []
+    cfg = translate_train_cfg(theirs, report=notes.append)
+    assert cfg.actor.cnn is None
+    assert {group: cnn.global_pool for group, cnn in cfg.actor.cnn_by_group.items()} == {"left": "none", "right": "avg"}
+    assert (cfg.critic.cnn, cfg.critic.cnn_by_group) == (None, {})
+    assert cfg.algorithm.share_cnn_encoders
     assert len(notes) == 1
+
+
+@pytest.mark.parametrize(
+    ("theirs_is", "ours"),
+    [
+        (
+            {"class_name": "HeteroscedasticGaussianDistribution", "init_std": 0.4, "std_type": "log"},
+            StateDependentGaussianCfg(init_std=0.4, std_type="log"),
+        ),
+        (
+            {"class_name": "HeteroscedasticGaussianDistribution", "std_range": [0.0, 2.0]},
+            StateDependentGaussianCfg(std_range=(1e-6, 2.0)),
+        ),
+        ({"class_name": "BetaDistribution"}, BetaCfg()),
+        ({"class_name": "BetaDistribution", "action_range": [-2.0, 1.0]}, BetaCfg(action_range=(-2.0, 1.0))),
+    ],
+)
+def test_distributions(theirs, theirs_is, ours):
+    theirs["actor"]["distribution_cfg"] = theirs_is
+    assert translate_train_cfg(theirs).actor.distribution == ours
+
+
+def test_a_key_that_rsl_rl_would_not_look_at_can_be_left(theirs):
+    before, notes = translate_train_cfg(theirs), []
+    theirs["save_intervall"] = 3
+    assert translate_train_cfg(theirs, refuse_unknown=False, report=notes.append) == before
+    assert notes == ["train_cfg.save_intervall has no effect: it is an unknown key. Did you mean 'save_interval'?"]
+    theirs["algorithm"]["learning_rat"] = 3.0
+    with pytest.raises(ConfigError, match="learning_rat: got an unknown key"):
+        translate_train_cfg(theirs, refuse_unknown=False, report=notes.append)
 
 
 @pytest.mark.parametrize(
@@ -268,9 +478,25 @@ def test_mirror_images_are_those_of_the_environment(theirs):
         ("algorithm.learning_rate", -1.0, r"train_cfg\.algorithm\.learning_rate: got -1\.0; expected greater than 0"),
         ("algorithm.desired_kl", 0.0, r"train_cfg\.algorithm\.desired_kl: got 0\.0; expected greater than 0"),
         ("algorithm.optimizer", "sgd", r"train_cfg\.algorithm\.optimizer: got 'sgd'; expected one of 'adam'"),
-        ("algorithm.rnd_cfg", {"weight": 1.0}, r"train_cfg\.algorithm\.rnd_cfg"),
-        ("algorithm.share_cnn_encoders", True, r"train_cfg\.algorithm\.share_cnn_encoders: got True; expected False"),
-        ("algorithm.symmetry_cfg.use_mirror_loss", True, r"train_cfg\.algorithm\.symmetry_cfg\.use_mirror_loss"),
+        ("algorithm.rnd_cfg", {"weight": 1.0}, r"rnd_cfg\.predictor_hidden_dims: got nothing"),
+        ("algorithm.rnd_cfg", CURIOUS | {"num_outputs": 0}, r"train_cfg\.algorithm\.rnd_cfg\.num_outputs: got 0"),
+        ("algorithm.rnd_cfg", CURIOUS | {"target_hidden_dims": [0]}, r"rnd_cfg\.target_hidden_dims\[0\]: got 0"),
+        ("algorithm.rnd_cfg", CURIOUS | {"num_output": 4}, r"rnd_cfg\.num_output: got an unknown key.*'num_outputs'"),
+        (
+            "algorithm.rnd_cfg",
+            CURIOUS | {"weight_schedule": {"mode": "cosine"}},
+            r"weight_schedule\.mode: got 'cosine'; expected one of 'constant', 'step', 'linear'",
+        ),
+        (
+            "algorithm.rnd_cfg",
+            CURIOUS | {"weight_schedule": {"mode": "linear", "initial_step": 5, "final_step": 5, "final_value": 0.0}},
+            r"weight_schedule\.final_step: got 0",
+        ),
+        (
+            "algorithm.symmetry_cfg",
+            {"use_mirror_loss": True, "mirror_loss_coeff": -1.0},
+            r"symmetry_cfg\.mirror_loss_coeff: got -1\.0",
+        ),
         ("algorithm.symmetry_cfg.use_augmentation", True, r"use_augmentation: got an unknown key.*'use_data_augment"),
         ("actor.hidden_dims", [], r"train_cfg\.actor\.hidden_dims: got \[\]"),
         ("actor.hidden_dims", [4, 0], r"train_cfg\.actor\.hidden_dims\[1\]: got 0"),
@@ -278,12 +504,25 @@ def test_mirror_images_are_those_of_the_environment(theirs):
         ("actor.distribution_cfg", None, r"train_cfg\.actor\.distribution_cfg: got none.*a policy that explores"),
         ("actor.distribution_cfg.init_std", 0.0, r"train_cfg\.actor\.distribution_cfg\.init_std: got 0\.0"),
         ("actor.distribution_cfg.std_range", 3.0, r"train_cfg\.actor\.distribution_cfg\.std_range: got 3\.0"),
+        ("actor.rnn_type", "lstm", r"train_cfg\.actor\.rnn_type: got an unknown key"),
+        ("actor", {"class_name": "RNNModel", "rnn_type": "elman"}, r"actor\.rnn_type: got 'elman'; expected .*'gru'"),
+        ("actor", {"class_name": "RNNModel", "rnn_num_layers": 0}, r"train_cfg\.actor\.rnn_num_layers: got 0"),
+        ("actor", {"class_name": "CNNModel", "cnn_cfg": {"kernel_size": 3}}, r"cnn_cfg\.output_channels: got nothing"),
+        ("actor", {"class_name": "CNNModel", "cnn_cfg": CNN | {"flatten": False}}, r"cnn_cfg\.flatten: got False"),
+        ("actor", {"class_name": "CNNModel", "cnn_cfg": {"eye": CNN | {"stride": [0]}}}, r"cnn_cfg\.eye\.stride"),
+        ("actor", {"class_name": "CNNModel", "hidden_dims": [-1]}, r"actor\.hidden_dims: got -1"),
+        (
+            "actor.distribution_cfg",
+            {"class_name": "BetaDistribution", "action_range": [1.0, -1.0]},
+            r"actor\.distribution_cfg\.action_range",
+        ),
         ("actor.stochastic", True, r"train_cfg\.actor\.stochastic: got an unknown key"),
         ("critic.distribution_cfg", {"class_name": "GaussianDistribution"}, r"train_cfg\.critic\.distribution_cfg"),
         ("critic.obs_normalisation", True, r"train_cfg\.critic\.obs_normalisation.*'obs_normalization'"),
     ],
 )
 def test_what_cannot_be_had_is_named(theirs, path, value, message):
+    theirs["obs_groups"]["rnd_state"] = ["policy"]
     put(theirs, path, value)
     with pytest.raises(ConfigError, match=message):
         translate_train_cfg(theirs, report=lambda note: None)
@@ -302,29 +541,53 @@ def test_what_is_translated_is_not_changed(theirs):
     assert theirs == before
 
 
-def test_every_config_of_isaac_lab_is_translated_or_refused_for_a_reason():
-    refused = Counter()
+def observed(cfg):
+    """Observations for a config: images where it sees some, which may be all that it names."""
+    sees = [groups for name, groups in cfg["obs_groups"].items() if "CNN" in cfg.get(name, {}).get("class_name", "")]
+    images = {group for groups in sees for group in groups if "image" in group or "height" in group}
+    images |= {groups[0] for groups in sees if len(groups) == 1}
+    groups = [group for groups in cfg["obs_groups"].values() for group in groups] or ["policy", "critic"]
+    return {group: (3, 120, 160) if group in images else (48,) for group in groups}
+
+
+class Shapes:
+    num_envs, device, step_dt, action_spec = 64, torch.device("cpu"), 0.02, ActionSpec(size=12)
+
+    def __init__(self, observation_spec):
+        self.observation_spec = observation_spec
+        same = {group: SignedPermutation.identity(shape[0]) for group, shape in observation_spec.items()}
+        self.mirror_images = (MirrorImage(name="same", observations=same, actions=SignedPermutation.identity(12)),)
+
+
+def test_every_config_of_isaac_lab_is_translated_and_built_or_refused_for_a_reason():
+    refused, built = Counter(), Counter()
     for entry in ISAACLAB:
         cfg = entry["config"]
+        env = Shapes(observed(cfg))
         try:
-            ours = translate_train_cfg(OfIsaacLab(cfg), observation_spec=SPEC, report=lambda note: None)
+            ours = translate_train_cfg(OfIsaacLab(cfg), observation_spec=env.observation_spec, report=lambda note: None)
         except ConfigError as error:
-            refused[f"{error.where}: {str(error.got).split(':')[-1]}"] += 1
+            name = re.split("[:.]", error.got.strip("'"))[-1]
+            refused[f"{error.where}: {name}"] += 1
             continue
+        check_config(env, ours)
+        built[cfg["actor"].get("class_name", "as in version 3")] += 1
         assert ours.algorithm.learning_rate == cfg["algorithm"]["learning_rate"]
         assert ours.algorithm.entropy_coef == cfg["algorithm"]["entropy_coef"]
         assert isinstance(ours.algorithm.schedule, AdaptiveKlCfg) == (cfg["algorithm"]["schedule"] == "adaptive")
+        assert (ours.algorithm.symmetry is None) == (cfg["algorithm"]["symmetry_cfg"] is None)
         assert ours.experiment_name == cfg["experiment_name"]
         assert ours.max_iterations == cfg["max_iterations"]
         for model, network in ((cfg["actor"], ours.actor), (cfg["critic"], ours.critic)):
             assert list(network.network.hidden_dims) == model.get("hidden_dims", [256, 128, 64])
             assert network.obs_normalization == model.get("obs_normalization", False)
+            assert (network.memory is None) == (model.get("class_name") != "RNNModel")
+            assert (network.cnn is None) == (model.get("class_name") != "CNNModel")
+    assert built == {"MLPModel": 72, "CNNModel": 4, "RNNModel": 4, "as in version 3": 1}
     assert refused == {
-        "train_cfg.actor.class_name: 'CNNModel'": 5,
-        "train_cfg.actor.class_name: 'RNNModel'": 4,
-        "train_cfg.actor.class_name: SpatialSoftmaxCNNModel'": 2,
-        "train_cfg.class_name: 'DistillationRunner'": 2,
-        "train_cfg.actor.distribution_cfg.class_name: 'HeteroscedasticGaussianDistribution'": 1,
-        "train_cfg.algorithm.class_name: SharedEncoderPPO'": 1,
-        "train_cfg.algorithm.class_name: TaskBalancedPPO'": 1,
+        "train_cfg.actor.class_name: SpatialSoftmaxCNNModel": 2,
+        "train_cfg.class_name: DistillationRunner": 2,
+        "train_cfg.actor.distribution_cfg.class_name: UR10ParticlePushGaussianDistribution": 1,
+        "train_cfg.algorithm.class_name: SharedEncoderPPO": 1,
+        "train_cfg.algorithm.class_name: TaskBalancedPPO": 1,
     }

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fleetfoot.core.vec_env import StepResult
-from fleetfoot.runners.metrics import EpisodeStatistics, StepMetrics, read_back
+from fleetfoot.runners.metrics import EpisodeStatistics, StepMetrics, pool, read_back
 
 CPU = torch.device("cpu")
 
@@ -123,3 +123,25 @@ def test_scalars_of_any_type_are_read_as_numbers_in_their_order():
 
 def test_nothing_is_read_from_nothing():
     assert read_back({}) == {}
+
+
+def test_a_scalar_is_the_mean_over_those_that_have_it():
+    said = [{"a": 1.0, "b": math.nan, "c": math.nan}, {"a": 3.0, "b": 2.0, "c": math.nan, "d": 7.0}]
+    pooled = pool(said)
+    assert list(pooled) == ["a", "b", "c", "d"]
+    assert (pooled["a"], pooled["b"], pooled["d"]) == (2.0, 2.0, 7.0)
+    assert math.isnan(pooled["c"])
+
+
+def test_counts_of_nan_add_up_and_the_share_of_steps_does_not():
+    said = [{"NonFinite/reward": 2.0, "NonFinite/gradient": 0.5}, {"NonFinite/reward": 3.0, "NonFinite/gradient": 0.5}]
+    assert pool(said) == {"NonFinite/reward": 5.0, "NonFinite/gradient": 0.5}
+
+
+def test_infinity_stays():
+    assert pool([{"a": math.inf}, {"a": 1.0}]) == {"a": math.inf}
+
+
+def test_one_says_what_it_says():
+    said = {"a": 0.1, "NonFinite/reward": 0.0}
+    assert pool([said]) == said

@@ -123,7 +123,7 @@ def test_a_run_follows_from_its_seed(tmp_path):
         runner.learn(2)
         runs.append(saved_numbers(runner, tmp_path / f"{len(runs)}.pt"))
     same(runs[0], runs[1])
-    assert not torch.equal(runs[0]["/environment/x"], runs[2]["/environment/x"])
+    assert not torch.equal(runs[0]["/ranks/0/environment/x"], runs[2]["/ranks/0/environment/x"])
 
 
 def test_a_runner_that_saved_before_it_began_begins_when_loaded(tmp_path):
@@ -402,7 +402,7 @@ def test_a_run_of_another_device_is_refused_and_its_weights_are_not(saved):
 
 def test_a_state_that_the_environment_does_not_take_is_named(saved):
     checkpoint = load_checkpoint(saved)
-    del checkpoint.state["environment"]["x"]
+    del checkpoint.state["ranks"][0]["environment"]["x"]
     save_checkpoint(saved, checkpoint)
     runner, _ = make()
     with pytest.raises(
@@ -423,9 +423,8 @@ def test_an_environment_that_observes_otherwise_is_refused(saved):
 
 def test_other_numbers_of_environments_begin_afresh_and_say_so(saved):
     runner, _ = make(env=make_env(8))
-    with pytest.warns(
-        UserWarning, match="8 environments, 4 when the checkpoint was saved: their episodes begin afresh"
-    ):
+    said = r"env\.scene\.num_envs: 8 now, 4 when the checkpoint was saved\. The episodes begin afresh\."
+    with pytest.warns(UserWarning, match=said):
         runner.load(saved)
     runner.learn(1)
     assert (runner.iteration, runner.env_steps) == (2, 24 + 48)

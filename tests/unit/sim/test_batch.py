@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 
 import mujoco
 import pytest
 import torch
 
+from fleetfoot.core.threads import share_cpus, usable_cpus
 from fleetfoot.errors import ConfigError, ContractError
-from fleetfoot.sim.batch import MujocoBatch, usable_cpus
+from fleetfoot.sim.batch import MujocoBatch
 
 BEAD = """
 <mujoco>
@@ -29,27 +28,12 @@ def make(num_envs: int = 3) -> MujocoBatch:
     return MujocoBatch(mujoco.MjModel.from_xml_string(BEAD), num_envs, num_threads=1)
 
 
-AFFINITY = """
-import os
-from fleetfoot.sim.batch import usable_cpus
-if hasattr(os, "sched_setaffinity"):  # where a process can be bound to CPUs
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    print(usable_cpus() == 1)
-else:
-    print(usable_cpus() == os.cpu_count())
-"""
-
-
-def test_a_process_bound_to_one_cpu_uses_one() -> None:
-    path = {"PYTHONPATH": ":".join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", AFFINITY], env=path, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "True"
-
-
 def test_there_are_as_many_threads_as_cpus_that_may_be_used() -> None:
     model = mujoco.MjModel.from_xml_string(BEAD)
     assert MujocoBatch(model, 64).batch.nthread == usable_cpus()
     assert MujocoBatch(model, 64, num_threads=1).batch.nthread == 1
+    with share_cpus(usable_cpus()):
+        assert MujocoBatch(model, 64).batch.nthread == 1
 
 
 def test_force_accelerates_mass() -> None:

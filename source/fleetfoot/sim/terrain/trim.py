@@ -5,14 +5,35 @@ Axes: `F` frames.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["trim_height_fields"]
+__all__ = ["stretches", "trim_height_fields"]
 
-_REACH: Final = 14.0  # what is farther away is small and pale [m]
+_REACH: Final = 12.0  # what is farther away is small and pale [m]
+_EXTENT: Final = 12.0  # no more than this is walked between two looks at what to leave out [m]
+
+
+def stretches(places: NDArray[np.float64], extent: float = _EXTENT) -> list[slice]:
+    """Cut a path into stretches that keep to a square: a robot is soon far away that begins its episodes anywhere.
+
+    Args:
+        places: x and y, `[F, 2]` [m].
+        extent: Edge of the square [m].
+
+    Returns:
+        The frames of each stretch, one after the other.
+    """
+    cuts, low, high = [0], places[0], places[0]
+    for frame, place in enumerate(places):
+        low, high = np.minimum(low, place), np.maximum(high, place)
+        if (high - low).max() > extent:
+            cuts.append(frame)
+            low = high = place
+    return [slice(first, last) for first, last in itertools.pairwise([*cuts, len(places)])]
 
 
 def trim_height_fields(mujoco: Any, model: Any, places: NDArray[np.float64], reach: float = _REACH) -> None:
@@ -40,3 +61,4 @@ def trim_height_fields(mujoco: Any, model: Any, places: NDArray[np.float64], rea
         model.hfield_nrow[field], model.hfield_ncol[field] = kept.shape
         model.hfield_size[field, :2] = 0.5 * cell * (last - first)
         model.geom_pos[geom, :2] = centre - half + 0.5 * cell * (first + last)
+        model.geom_sameframe[geom] = mujoco.mjtSameFrame.mjSAMEFRAME_NONE  # else a field at the origin stays there

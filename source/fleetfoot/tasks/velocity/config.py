@@ -266,10 +266,10 @@ def rough_blind() -> VelocityEnvCfg:
 
 
 def play_mode(cfg: VelocityEnvCfg) -> VelocityEnvCfg:
-    """The same task to watch or to judge a policy in: no noise on observations, no pushes, and tiles of every level."""
+    """The same task to watch or to judge a policy in: no noise, no pushes, and rough tiles of any difficulty."""
     terrain = cfg.scene.terrain
     if isinstance(terrain, GeneratorCfg):
-        terrain = replace(terrain, curriculum=False, max_init_terrain_level=terrain.num_rows - 1)
+        terrain = replace(terrain, curriculum=False, flat_rows=0, max_init_terrain_level=terrain.num_rows - 1)
     return replace(
         cfg,
         scene=replace(cfg.scene, terrain=terrain),

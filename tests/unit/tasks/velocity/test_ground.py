@@ -155,6 +155,12 @@ def test_without_a_curriculum_every_episode_is_somewhere_else() -> None:
     assert (first["column"] != second["column"]).any()
 
 
+def test_a_policy_is_judged_on_rough_tiles_of_any_difficulty() -> None:
+    terrain = play_mode(rough()).scene.terrain
+    assert isinstance(terrain, GeneratorCfg)
+    assert (terrain.curriculum, terrain.flat_rows, terrain.max_init_terrain_level) == (False, 0, 9)
+
+
 def test_scan_of_a_stair_by_hand() -> None:
     """A robot in the middle of a pyramid with so small a platform that its first step down is seen."""
     env = make(

@@ -1,0 +1,13 @@
+"""rsl_rl leaves nothing behind."""
+
+from collections.abc import Iterator
+
+import pytest
+from torch.distributions import Distribution
+
+
+@pytest.fixture(autouse=True)
+def _torch_validates_as_before() -> Iterator[None]:
+    """rsl_rl switches the validation of every distribution in the process off."""
+    yield
+    Distribution.set_default_validate_args(True)
