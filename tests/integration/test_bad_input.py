@@ -1,5 +1,6 @@
 """What a user can get wrong: one clear sentence and status 2, before anything is computed or written."""
 
+import os
 import resource
 import shutil
 import subprocess
@@ -42,7 +43,7 @@ def refused(script, *words: str, cwd: Path, name: str = "train", **options) -> s
         (
             ["--task", "Isaac-Ant"],
             "--task: got 'Isaac-Ant'; expected the name of a task. "
-            "Known: Anymal-Flat, Anymal-Rough, Anymal-Rough-Blind, Cartpole.",
+            "Known: Anymal-Flat, Anymal-Rough, Anymal-Rough-Blind, Cartpole, Cartpole-Camera.",
         ),
         (
             [*TASK, "--agent", "sac"],
@@ -92,6 +93,27 @@ def test_an_observation_group_that_does_not_exist(script, tmp_path):
     assert refused(script, *words, cwd=tmp_path) == (
         "agent.obs_groups.critic: got 'privileged'; "
         "expected one of the environment's observation groups: policy, sensors. Known: policy, sensors."
+    )
+
+
+@pytest.mark.slow
+def test_pictures_without_opengl(script, tmp_path):
+    environ = {**os.environ, "PYOPENGL_PLATFORM": "bogus"}
+    environ.pop("MUJOCO_GL", None)
+    message = refused(script, "--task", "Cartpole-Camera", "--log_root", "logs", cwd=tmp_path, env=environ)
+    assert message.startswith("MUJOCO_GL: got no OpenGL that works (egl: ImportError: ")
+    assert message.endswith(
+        "expected one that draws without a screen, for the task's camera. Install it (on Debian and Ubuntu: apt-get "
+        "install libegl1 libgl1-mesa-dri, or libosmesa6), or set MUJOCO_GL to what works here."
+    )
+
+
+@pytest.mark.slow
+def test_an_actor_without_a_network_for_pictures(script, tmp_path):
+    words = ["--task", "Cartpole-Camera", "--log_root", "logs", "--num_envs", "4", "agent.actor.cnn=null"]
+    assert refused(script, *words, cwd=tmp_path) == (
+        "agent.actor.cnn: got null; expected a network to see an image of 2 x 24 x 64 in group 'camera'. "
+        "Set agent.actor.cnn.kind=cnn."
     )
 
 

@@ -214,8 +214,22 @@ def _mirror_images(env: VecEnv, cfg: OnPolicyRunnerCfg) -> tuple[MirrorImage, ..
     if symmetry.augmentation is None and symmetry.mirror_loss_coef == 0:
         got, expected = "neither augmentation nor a mirror loss", "one of them, or both"
         raise ConfigError(where, got=got, expected=expected, fix=fix)
+    _require_flat(env, cfg)
     actions = env.action_spec
     check_mirror_images(images.values(), env.observation_spec, actions.size, actions.names)
     chosen = tuple(images[name] for name in wanted)
     check_action_range(cfg.actor.distribution, chosen)
     return chosen
+
+
+def _require_flat(env: VecEnv, cfg: OnPolicyRunnerCfg) -> None:
+    """Refuse to mirror pictures, which a signed permutation of a few numbers does not do."""
+    groups = cfg.obs_groups
+    seen = (*groups.actor, *groups.critic, *(groups.rnd_state if cfg.algorithm.rnd else ()))
+    pictures = [group for group in dict.fromkeys(seen) if len(env.observation_spec[group]) != 1]
+    if pictures:
+        got = f"symmetry asked for, and pictures ({', '.join(map(repr, pictures))}) in agent.obs_groups"
+        fix = "Set it to null to learn without."
+        raise ConfigError(
+            "agent.algorithm.symmetry", got=got, expected="flat groups: pictures are not mirrored", fix=fix
+        )

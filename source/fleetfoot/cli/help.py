@@ -7,46 +7,97 @@ import textwrap
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, final
 
 from fleetfoot.cli.arguments import Command, build_parser
 from fleetfoot.core.config import field_docs, field_options
 from fleetfoot.tasks.registry import TaskSpec
 
-__all__ = ["help_text"]
-
-WIDTH = 80
+__all__ = ["describe_fields", "describe_type", "help_text"]
 
 
-def help_text(command: Command, task: TaskSpec, agent: str) -> str:
-    """The whole help of a command; the defaults are those of a task and one of its agents."""
+def help_text(command: Command, task: TaskSpec, agent: str, width: int = 80) -> str:
+    """The whole help of a command, in lines of at most `width` columns; the defaults are those of a task's agent."""
     parser = build_parser(command)
     lines = [parser.format_help().rstrip()]
     if command in ("train", "play", "evaluate"):
-        lines += ["", f"fields of {task.name}, agent {agent}: set any of them by env.PATH=VALUE or agent.PATH=VALUE"]
-        lines += ["", *describe_fields(task.env_cfg(), "env"), "", *describe_fields(task.agents[agent](), "agent")]
+        title = f"fields of {task.name}, agent {agent}: set any of them by env.PATH=VALUE or agent.PATH=VALUE"
+        lines += ["", *textwrap.wrap(title, width)]
+        cfgs = {"env": task.env_cfg(), "agent": task.agents[agent]()}
+        lines += [line for name, cfg in cfgs.items() for line in ("", *describe_fields(cfg, name, width))]
     return "\n".join(lines)
 
 
-def describe_fields(cfg: Any, path: str) -> Iterator[str]:
-    """Two or three lines for each field of a config and of the configs in it."""
-    hints = typing.get_type_hints(type(cfg), include_extras=True)
-    docs = field_docs(type(cfg))
-    for item in dataclasses.fields(cfg):
-        value, hint, name = getattr(cfg, item.name), hints[item.name], f"{path}.{item.name}"
-        if dataclasses.is_dataclass(value):
-            yield from describe_fields(value, name)
-            yield from _describe_alternatives(value, hint, name)
-        elif item.name != "kind":
-            yield f"  {name}={_show(value)}"
-            yield from textwrap.wrap(
-                f"{describe_type(hint)}. {' '.join(docs[item.name].split())}",
-                WIDTH,
-                initial_indent="      ",
-                subsequent_indent="      ",
-            )
-            if value is None:  # what is switched off has fields too, and setting one switches it on
-                yield from (f"  {line}" for option in field_options(hint) for line in describe_fields(option(), name))
+def describe_fields(cfg: Any, path: str, width: int) -> list[str]:
+    """Every field of a config, and of the configs in it, in lines of at most `width` columns where words allow it."""
+    return list(_Page(width).fields(cfg, path))
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class _Page:
+    """Describes fields of configs in lines, the deeper the further to the right.
+
+    agent.schedule.kind=linear              a choice: what is chosen
+        one of fixed, linear. …
+      kind=fixed                            each of what there is to choose from
+          What it does.
+      kind=linear (default)
+          What it does.
+        agent.schedule.iterations=1000      and its fields
+            integer >= 1. …
+    """
+
+    width: int
+
+    def fields(self, cfg: Any, path: str, indent: str = "  ") -> Iterator[str]:
+        """Every field of a config, and of the configs in it."""
+        hints = typing.get_type_hints(type(cfg), include_extras=True)
+        docs = field_docs(type(cfg))
+        for item in dataclasses.fields(cfg):
+            value, hint, name = getattr(cfg, item.name), hints[item.name], f"{path}.{item.name}"
+            options, doc = field_options(hint), docs.get(item.name, "")
+            if len(options) > 1:
+                yield from self._choice(value, hint, name, doc, indent)
+            elif options and _may_be_null(hint):
+                yield from self._switch(value, options[0], name, doc, indent)
+            elif options:
+                yield from self.fields(value, name, indent)
+            elif item.name != "kind":
+                yield f"{indent}{name}={_show(value)}"
+                yield from self._prose(f"{describe_type(hint)}. {doc}", indent)
+
+    def _choice(self, value: Any, hint: Any, path: str, doc: str, indent: str) -> Iterator[str]:
+        """A field that holds a member of a union, or possibly nothing."""
+        options = field_options(hint)
+        kinds = ", ".join(_kind_of(option) for option in options)
+        if value is None:
+            yield f"{indent}{path}=null"
+            yield from self._prose(f"null, or {path}.kind, one of {kinds}. {doc}", indent)
+        else:
+            yield f"{indent}{path}.kind={_kind_of(value)}"
+            or_null = f" {path}=null for none." if _may_be_null(hint) else ""
+            begins = f"one of {kinds}. Another one begins with its own defaults.{or_null} {doc}"
+            yield from self._prose(begins, indent)
+        for option in options:
+            chosen = isinstance(value, option)
+            yield f"{indent}  kind={_kind_of(option)}{' (default)' if chosen else ''}"
+            yield from self._prose(_summary(option), f"{indent}  ")
+            yield from self.fields(value if chosen else option(), path, f"{indent}    ")
+
+    def _switch(self, value: Any, option: type, path: str, doc: str, indent: str) -> Iterator[str]:
+        """A field that holds a config of one kind, or nothing."""
+        if value is None:
+            yield f"{indent}{path}=null"
+            yield from self._prose(f"null, or the fields below: setting one of them switches it on. {doc}", indent)
+        else:
+            yield f"{indent}{path}"
+            yield from self._prose(f"the fields below, or null. {doc}", indent)
+        yield from self.fields(option() if value is None else value, path, f"{indent}  ")
+
+    def _prose(self, text: str, indent: str) -> list[str]:
+        edge = f"{indent}    "
+        return textwrap.wrap(" ".join(text.split()), self.width, initial_indent=edge, subsequent_indent=edge)
 
 
 def describe_type(hint: Any) -> str:
@@ -64,21 +115,24 @@ def describe_type(hint: Any) -> str:
         return f"list of {inner[0]}" if Ellipsis in arguments else f"[{', '.join(inner)}]"
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return f"mapping of {describe_type(arguments[0])} to {describe_type(arguments[1])}"
+    if fields := field_options(hint):
+        return f"{{{', '.join(item.name for item in dataclasses.fields(fields[0]) if item.name != 'kind')}}}"
     names = {int: "integer", float: "number", bool: "true or false", str: "text"}
     return names.get(hint, getattr(hint, "__name__", str(hint)))
 
 
-def _describe_alternatives(value: Any, hint: Any, path: str) -> Iterator[str]:
-    """The other members of a union, each with its fields."""
-    options = field_options(hint)
-    if len(options) < 2:
-        return
-    kinds = [option.kind for option in options]  # pyright: ignore[reportAttributeAccessIssue] (members of a union)
-    yield f"  {path}.kind={value.kind}"
-    yield f"      one of {', '.join(kinds)}; choosing another begins with its defaults:"
-    for option in options:
-        if not isinstance(value, option):
-            yield from (f"  {line}" for line in describe_fields(option(), path))
+def _may_be_null(hint: Any) -> bool:
+    return type(None) in typing.get_args(hint)
+
+
+def _kind_of(member: Any) -> str:
+    """The name by which a member of a union, or its class, is chosen."""
+    return member.kind
+
+
+def _summary(option: type) -> str:
+    """The first paragraph of what a config class says of itself."""
+    return (option.__doc__ or "").strip().partition("\n\n")[0]
 
 
 def _limits(meta: Any) -> Iterator[str]:

@@ -6,6 +6,7 @@ Exit status: 0 done, 2 something the user can put right, 130 Ctrl-C, 143 SIGTERM
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from typing import assert_never
@@ -75,7 +76,8 @@ def _help(arguments: Arguments) -> int:
     task = find_task(getattr(flags, "task", None) or next(iter(all_tasks())))
     agent = getattr(flags, "agent", None) or task.default_agent
     find_agent(task, agent)
-    print(help_text(arguments.command, task, agent))
+    width = min(max(shutil.get_terminal_size().columns, 80), 120)
+    print(help_text(arguments.command, task, agent, width))
     return 0
 
 

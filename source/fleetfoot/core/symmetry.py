@@ -90,7 +90,7 @@ def check_mirror_images(
 
     Args:
         images: What an environment declares.
-        observation_spec: Its observation groups and their shapes.
+        observation_spec: Its observation groups and their shapes. Pictures, of shape `[C, H, W]`, are not mirrored.
         num_actions: Its number of actions.
         action_names: What each action moves, as joint names; empty when unknown.
 
@@ -99,7 +99,8 @@ def check_mirror_images(
             taken from another one than the names of both say.
     """
     for image in images:
-        sizes = {group: shape[0] for group, shape in observation_spec.items()} | {"actions": num_actions}
+        sizes = {group: shape[0] for group, shape in observation_spec.items() if len(shape) == 1}
+        sizes |= {"actions": num_actions}
         maps = {**image.observations, "actions": image.actions}
         for name, size in sizes.items():
             where = f"mirror_images[{image.name!r}].{name}"

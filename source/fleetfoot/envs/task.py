@@ -3,7 +3,7 @@
 A task says how a state is seen (`view`), and everything else is a small pure function of that view: observations,
 rewards, terminations, what to remember. Nothing here is subclassed; a task is a value of `Task`.
 
-Axes: `N` environments, `n` some of them, `A` actions, `C` command components.
+Axes: `N` environments, `n` some of them, `A` actions, `C` command components, or channels of a picture `[C, H, W]`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from torch import Tensor
 
 from fleetfoot.core.symmetry import SignedPermutation
 from fleetfoot.core.vec_env import WHOLE_REWARD
-from fleetfoot.sim.simulator import SimState, Simulator
+from fleetfoot.sim.simulator import Camera, SimState, Simulator
 
 __all__ = [
     "ActionMap",
     "Command",
     "Curriculum",
     "Frame",
+    "ImageTerm",
     "IntervalEvent",
     "Memory",
     "ObsTerm",
@@ -69,6 +70,23 @@ class ObsTerm(Generic[S]):
     """Half width of uniform noise, in the unit of the term."""
     clip: tuple[float, float] | None = None
     scale: float = 1.0
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class ImageTerm(Generic[S]):
+    """An observation group of its own: the last pictures that a camera took, `[n, frames * C, H, W]`, the oldest first.
+
+    An episode begins with as many copies of its first picture: nothing has moved yet. Pictures have no noise, no scale
+    and no mirror images.
+    """
+
+    camera: Camera
+    """The environment closes it."""
+    pose: Callable[[S], Tensor]
+    """View to what the camera is shown, `qpos` `[n, Q]`."""
+    frames: int = 1
+    """Pictures in the observation, one per control step."""
 
 
 @final
@@ -185,6 +203,8 @@ class Task(Generic[S]):
     terminations: tuple[TerminationTerm[S], ...]
     initial_state: Callable[[int, torch.Generator], tuple[Tensor, Tensor]]
     """Number of environments to where their episodes begin: `qpos` `[n, Q]` and `qvel` `[n, V]`."""
+    images: Mapping[str, ImageTerm[S]] = field(default_factory=dict)
+    """Group name to what it shows; other names than those of `observations`."""
     reward_floor: float | None = None
     """The summed reward of a step is raised to at least this; None leaves it. Its groups are what they are."""
     metrics: Mapping[str, Callable[[S], Tensor]] = field(default_factory=dict)

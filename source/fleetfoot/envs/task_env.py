@@ -40,7 +40,7 @@ class TaskEnv(Generic[S]):
 
     Args:
         task: What to do.
-        sim: Where to do it; the environment closes it.
+        sim: Where to do it; the environment closes it, and the task's cameras.
         seed: Everything random follows from it.
     """
 
@@ -56,7 +56,7 @@ class TaskEnv(Generic[S]):
         bound = None if clip is None else (clip,) * size
         low = None if clip is None else (-clip,) * size
         self.action_spec = ActionSpec(size=size, names=task.actions.names, low=low, high=bound)
-        self._observe = ObservationGroups(task.observations, self.device)
+        self._observe = ObservationGroups(task.observations, self.device, task.images)
         self.observation_spec: Mapping[str, tuple[int, ...]] = self._observe.spec
         self._rewards = RewardSum(task, self.num_envs, self.device)
         self.reward_groups = self._rewards.groups
@@ -94,7 +94,7 @@ class TaskEnv(Generic[S]):
             reasons["time_out"] = truncated = (self.episode_length >= self.max_episode_length) > terminated
             metrics: dict[str, Tensor] = {}
             reward, groups = self._rewards.add(state, failed, metrics)
-            final_obs = self._observe(self._advance(state), self._generator)
+            final_obs = self._observe(self._advance(state), self._generator, self._obs)
             ids = (terminated | truncated).nonzero().squeeze(1)
             self._teach(state, ids, metrics)
             self._obs = self._renew(ids, final_obs, reasons, metrics)
@@ -118,6 +118,7 @@ class TaskEnv(Generic[S]):
 
     def close(self) -> None:
         """See `VecEnv.close`."""
+        self._observe.close()
         self.sim.close()
 
     def snapshot(self, index: int) -> dict[str, Any]:
@@ -206,6 +207,7 @@ class TaskEnv(Generic[S]):
                 "clip": actions.clip,
             },
             "observations": self._observe.describe(),
+            "images": self._observe.describe_images(),
         }
 
     def _own(self, value: Tensor) -> Tensor:

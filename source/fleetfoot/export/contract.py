@@ -12,7 +12,8 @@ environment does not say is left out; `null` is a bound or a limit that there is
     joint_saturation_effort         torque left at speed w is joint_saturation_effort (1 - w / joint_velocity_limit)
     command_names, command_ranges, step_dt, decimation, quaternion_order
     normalizer_included             always true: observations go in as they are, their normaliser is in the file
-    images                          name and shape of each image that goes in besides
+    images                          name and shape of each image that goes in besides; what is known of it: its frames
+                                    (one per control step, as channels one after the other), colours, and range
     recurrent_states                name and shape [layers, size] of each state that goes in as <name>_in, zeros at the
                                     start of an episode, and comes out as <name>_out
     parity_error                    largest difference to the trained policy, relative to actions above 1
@@ -63,7 +64,7 @@ def build_contract(actor: Actor, metadata: Mapping[str, Any], *, parity_error: f
         ContractError: The environment's description of itself does not fit the policy, or itself.
     """
     described = dict(metadata.get("policy_contract", {}))
-    groups = described.pop("observations", {})
+    groups, pictures = described.pop("observations", {}), described.pop("images", {})
     contract = {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
@@ -71,7 +72,10 @@ def build_contract(actor: Actor, metadata: Mapping[str, Any], *, parity_error: f
         **{key: value for key, value in described.items() if key != "task"},
         "num_observations": actor.inputs.flat_size,
         "observations": input_terms(actor.inputs.groups, groups, metadata.get("observation_spec", {})),
-        "images": [{"name": group, "shape": list(shape)} for group, shape in actor.inputs.images.items()],
+        "images": [
+            {"name": group, "shape": list(shape), **pictures.get(group, {})}
+            for group, shape in actor.inputs.images.items()
+        ],
         "num_actions": actor.head.num_actions,
         "normalizer_included": True,
         "recurrent_states": _states(actor),

@@ -17,7 +17,7 @@ import itertools
 import os
 import sys
 import warnings
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,32 +25,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetfoot.errors import FleetfootError, OutputError
+from fleetfoot.sim.opengl import HOW_TO_GET_OPENGL, backends
 from fleetfoot.sim.recording import Recording, base_velocity
 
-__all__ = ["NO_OPENGL", "NO_OPENGL_STATUS", "backends", "draw", "main"]
+__all__ = ["NO_OPENGL", "NO_OPENGL_STATUS", "draw", "main"]
 
 NO_OPENGL_STATUS: Final = 3
-NO_OPENGL: Final = (
-    "cannot draw: no OpenGL that works without a screen. Install it (on Debian and Ubuntu: "
-    "apt-get install libegl1 libgl1-mesa-dri, or libosmesa6), or set MUJOCO_GL to what works here."
-)
+NO_OPENGL: Final = f"cannot draw: no OpenGL that works without a screen. {HOW_TO_GET_OPENGL}"
 _TEXT_COLOUR: Final = (0.92, 0.94, 0.96)
 
 
 class _NoOpenGlError(Exception):
     """This interpreter has no OpenGL to draw with."""
-
-
-def backends(environ: Mapping[str, str], platform: str = sys.platform) -> tuple[str, ...]:
-    """What `MUJOCO_GL` to try, in order: the user's alone, or all that could work here."""
-    if chosen := environ.get("MUJOCO_GL"):
-        return (chosen,)
-    if platform == "darwin":
-        return ("cgl",)
-    if platform == "win32":
-        return ("wgl",)
-    has_display = "DISPLAY" in environ or "WAYLAND_DISPLAY" in environ
-    return ("egl", "osmesa", "glfw") if has_display else ("egl", "osmesa")
 
 
 def main(argv: list[str] | None = None) -> int:

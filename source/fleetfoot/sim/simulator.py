@@ -1,6 +1,7 @@
 """What an environment needs of a physics engine: batched float32 tensors in and out.
 
-Axes: `N` environments, `n` some of them, `Q` positions, `V` velocities, `U` actuators, `S` sensor values.
+Axes: `N` environments, `n` some of them, `Q` positions, `V` velocities, `U` actuators, `S` sensor values; `C` channels,
+`H` rows and `W` columns of pictures.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, Protocol, final
 import torch
 from torch import Tensor
 
-__all__ = ["SimState", "Simulator"]
+__all__ = ["Camera", "SimState", "Simulator"]
 
 
 @final
@@ -116,4 +117,30 @@ class Simulator(Protocol):
 
     def close(self) -> None:
         """Release memory and threads; the simulator cannot be stepped afterwards."""
+        ...
+
+
+class Camera(Protocol):
+    """Takes pictures of environments, one and the same for all of them."""
+
+    shape: tuple[int, int, int]
+    """`(C, H, W)` of a picture."""
+
+    def __call__(self, qpos: Tensor) -> Tensor:
+        """What environments look like; the same positions always give the same picture.
+
+        Args:
+            qpos: `[n, Q]`.
+
+        Returns:
+            Float in [0, 1], the top row first, `[n, C, H, W]`, in memory of its own.
+        """
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """Plain JSON about the pictures, for whoever has to make such ones on the robot."""
+        ...
+
+    def close(self) -> None:
+        """Release what it draws with; it takes no pictures afterwards."""
         ...

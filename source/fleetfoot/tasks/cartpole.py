@@ -39,6 +39,7 @@ SCENE = """
   <worldbody>
     <light name="sun" pos="0 -2 4" dir="0 0.5 -1" diffuse="0.8 0.8 0.8"/>
     <camera name="track" pos="0 -6 1.5" xyaxes="1 0 0 0 0.24 0.97"/>
+    <camera name="eye" pos="0 -10 0.5" xyaxes="1 0 0 0 0 1" fovy="9.15"/>
     <geom name="rail" type="capsule" fromto="-4 0 0 4 0 0" size="0.02" rgba="0.5 0.5 0.5 1"/>
     <body name="cart">
       <joint name="slider" type="slide" axis="1 0 0"/>

@@ -28,7 +28,11 @@ C = TypeVar("C")
 C_contra = TypeVar("C_contra", contravariant=True)
 
 ENTRY_POINT_GROUP = "fleetfoot.tasks"
-_BUILT_IN = (("fleetfoot.tasks.cartpole", "TASK"), ("fleetfoot.tasks.velocity.task", "TASKS"))
+_BUILT_IN = (
+    ("fleetfoot.tasks.cartpole", "TASK"),
+    ("fleetfoot.tasks.cartpole_camera", "TASK"),
+    ("fleetfoot.tasks.velocity.task", "TASKS"),
+)
 _registered: dict[str, TaskSpec[Any]] = {}
 
 

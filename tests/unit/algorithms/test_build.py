@@ -10,7 +10,7 @@ from fleetfoot.core.symmetry import SignedPermutation
 from fleetfoot.core.toy_env import ToyEnv
 from fleetfoot.core.vec_env import ActionSpec
 from fleetfoot.errors import ConfigError, ContractError
-from fleetfoot.models.config import ActorCfg, CriticCfg, MlpCfg
+from fleetfoot.models.config import ActorCfg, CnnCfg, CriticCfg, MlpCfg
 from fleetfoot.runners.config import DistillationGroupsCfg, DistillationRunnerCfg, ObsGroupsCfg, OnPolicyRunnerCfg
 
 SMALL = MlpCfg(hidden_dims=(4,))
@@ -60,6 +60,27 @@ def test_symmetry_of_an_environment_that_has_none_is_refused():
 def test_an_image_that_does_not_exist_is_refused():
     with pytest.raises(ConfigError, match=r"got upside_down; expected mirror images .*, which has left_right"):
         symmetric(ToyEnv(4), SymmetryCfg(images=("upside_down",)))
+
+
+def with_pictures() -> ToyEnv:
+    env = ToyEnv(4)
+    env.observation_spec = {**env.observation_spec, "camera": (1, 6, 6)}
+    return env
+
+
+def test_pictures_are_not_mirrored():
+    cfg = replace(CFG, actor=replace(CFG.actor, cnn=CnnCfg(output_channels=(2,))))
+    cfg = replace(cfg, algorithm=replace(cfg.algorithm, symmetry=SymmetryCfg()))
+    with pytest.raises(ConfigError) as caught:
+        check_config(with_pictures(), replace(cfg, obs_groups=ObsGroupsCfg(actor=("policy", "camera"))))
+    assert str(caught.value) == (
+        "agent.algorithm.symmetry: got symmetry asked for, and pictures ('camera') in agent.obs_groups; "
+        "expected flat groups: pictures are not mirrored. Set it to null to learn without."
+    )
+
+
+def test_symmetry_leaves_pictures_that_nobody_looks_at_alone():
+    symmetric(with_pictures(), SymmetryCfg())
 
 
 def test_symmetry_that_does_nothing_is_refused():

@@ -3,11 +3,14 @@ import re
 import subprocess
 import sys
 import typing
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
 import pytest
+from pydantic import Field
 
 from fleetfoot.cli.arguments import COMMANDS, build_parser
-from fleetfoot.cli.help import describe_type, help_text
+from fleetfoot.cli.help import describe_fields, describe_type, help_text
 from fleetfoot.core.config import Count, UnitInterval, config, encode, field_docs, field_options
 from fleetfoot.tasks.registry import all_tasks
 
@@ -42,10 +45,110 @@ def test_a_field_is_shown_with_its_value_type_range_unit_and_meaning():
     )
 
 
-def test_other_members_of_a_choice_are_shown_with_their_fields():
+@config
+class NoneCfg:
+    """Nothing happens.
+
+    More of it.
+    """
+
+    kind: Literal["none"] = "none"
+
+
+@config
+class FallCfg:
+    """It falls."""
+
+    kind: Literal["fall"] = "fall"
+    to: float = 0.5
+    """Where to."""
+
+
+@config
+class WarmCfg:
+    """Begin slowly."""
+
+    steps: int = 3
+    """How long."""
+
+
+ChoiceCfg = Annotated[NoneCfg | FallCfg, Field(discriminator="kind")]
+
+
+@config
+class RatesCfg:
+    chosen: ChoiceCfg = FallCfg(to=0.1)
+    """How it goes on."""
+    some: ChoiceCfg | None = NoneCfg()
+    """What goes with it; null for nothing."""
+    maybe: ChoiceCfg | None = None
+    """What comes after; null for nothing."""
+    on: WarmCfg | None = WarmCfg(steps=4)
+    """What comes before."""
+    off: WarmCfg | None = None
+    """What came before that."""
+    by_name: Mapping[str, FallCfg] = dataclasses.field(default_factory=dict)
+    """Those that fall in another way."""
+
+
+def test_choices_are_shown_by_their_kinds_with_the_fields_of_each_below_it():
+    expected = """\
+  x.chosen.kind=fall
+      one of none, fall. Another one begins with its own defaults. How it goes
+      on.
+    kind=none
+        Nothing happens.
+    kind=fall (default)
+        It falls.
+      x.chosen.to=0.1
+          number. Where to.
+  x.some.kind=none
+      one of none, fall. Another one begins with its own defaults. x.some=null
+      for none. What goes with it; null for nothing.
+    kind=none (default)
+        Nothing happens.
+    kind=fall
+        It falls.
+      x.some.to=0.5
+          number. Where to.
+  x.maybe=null
+      null, or x.maybe.kind, one of none, fall. What comes after; null for
+      nothing.
+    kind=none
+        Nothing happens.
+    kind=fall
+        It falls.
+      x.maybe.to=0.5
+          number. Where to.
+  x.on
+      the fields below, or null. What comes before.
+    x.on.steps=4
+        integer. How long.
+  x.off=null
+      null, or the fields below: setting one of them switches it on. What came
+      before that.
+    x.off.steps=3
+        integer. How long.
+  x.by_name={}
+      mapping of text to {to}. Those that fall in another way.
+"""
+    assert "\n".join(describe_fields(RatesCfg(), "x", 80)) + "\n" == expected
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_no_line_is_wider_than_the_terminal(width):
+    for name, agent in AGENTS:
+        lines = help_text("train", all_tasks()[name], agent, width).splitlines()
+        ours = lines[next(number for number, line in enumerate(lines) if line.startswith("fields of")) :]
+        assert [line for line in ours if len(line) > width] == []
+        assert max(map(len, ours)) > width - 5
+
+
+def test_what_can_be_remembered_is_shown_although_nothing_is():
     text = help_text("train", all_tasks()["Cartpole"], "ppo")
-    assert "  agent.algorithm.schedule.kind=adaptive_kl\n      one of fixed, adaptive_kl, linear;" in text
-    assert "agent.algorithm.schedule.final_learning_rate=0.0001" in text
+    (section,) = re.findall(r"  agent\.actor\.memory=null\n(.*?)\n  agent", text, re.DOTALL)
+    assert re.findall("    kind=(.*)", section) == ["lstm", "gru", "attention"]
+    assert "      agent.actor.memory.num_heads=4" in section.partition("kind=attention")[2]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

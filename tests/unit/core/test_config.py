@@ -15,6 +15,7 @@ import fleetfoot.models.config
 import fleetfoot.runners.config
 import fleetfoot.sim.config
 import fleetfoot.tasks.cartpole
+import fleetfoot.tasks.cartpole_camera
 import fleetfoot.tasks.velocity.config
 from fleetfoot.algorithms.config import AdaptiveKlCfg, FixedCfg, GammaWarmupCfg, PpoCfg, RndCfg
 from fleetfoot.core.config import (
@@ -38,6 +39,7 @@ MODULES = (
     fleetfoot.runners.config,
     fleetfoot.sim.config,
     fleetfoot.tasks.cartpole,
+    fleetfoot.tasks.cartpole_camera,
     fleetfoot.tasks.velocity.config,
 )
 CONFIG_CLASSES = sorted(

@@ -16,7 +16,7 @@ from fleetfoot.errors import ConfigError
 from fleetfoot.robots.anymal_c import ANYMAL_C
 from fleetfoot.robots.mjcf import to_mjcf
 from fleetfoot.sim.recording import Recording, base_velocity
-from fleetfoot.sim.render import NO_OPENGL_STATUS, backends
+from fleetfoot.sim.render import NO_OPENGL_STATUS
 
 CARTPOLE = """
 <mujoco>
@@ -160,11 +160,3 @@ def test_velocity_is_in_the_robots_heading_and_stops_at_resets() -> None:
     inner = [*range(4, 16), *range(24, 36)]
     np.testing.assert_allclose(velocity[inner, 1], 0.3, atol=1e-3)
     np.testing.assert_allclose(velocity[:, 0], 0.0, atol=0.02)
-
-
-def test_the_users_choice_of_opengl_is_the_only_one() -> None:
-    assert backends({"MUJOCO_GL": "osmesa", "DISPLAY": ":0"}, "linux") == ("osmesa",)
-    assert backends({}, "linux") == ("egl", "osmesa")
-    assert backends({"DISPLAY": ":0"}, "linux") == ("egl", "osmesa", "glfw")
-    assert backends({}, "darwin") == ("cgl",)
-    assert backends({}, "win32") == ("wgl",)
