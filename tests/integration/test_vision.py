@@ -66,7 +66,7 @@ def test_a_run_that_goes_on_sees_the_same_pictures(script, trained, tmp_path):
     one, other = ends
     weights = [state["algorithm"]["actor"] for state in ends]
     assert all(weights[0][name].equal(weights[1][name]) for name in weights[0])
-    assert one["obs"]["camera"].equal(other["obs"]["camera"])
+    assert one["ranks"][0]["obs"]["camera"].equal(other["ranks"][0]["obs"]["camera"])
 
 
 def test_the_critic_may_see_through_the_actors_network(script, tmp_path):
