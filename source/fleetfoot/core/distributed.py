@@ -22,7 +22,6 @@ from typing import Any, Final, Protocol, TypeVar, final
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.rendezvous import rendezvous
 
 from fleetfoot.core.seeding import derive_seed
 from fleetfoot.core.threads import share_cpus
@@ -343,6 +342,11 @@ def join_ranks(device: str) -> Iterator[Ranks]:
         RankError: Another rank does not come, fails, or does not answer.
     """
     launch = _Launch.read()
+    if not dist.is_available():
+        got = "a torch that is built without torch.distributed"
+        raise ConfigError(
+            "--distributed", got=got, expected="one with it", fix="Leave the flag away, or install another."
+        )
     if launch.world_size == 1:
         yield ALONE
         return
@@ -384,6 +388,11 @@ def _use_device(launch: _Launch, device: str) -> None:
 
 
 def _open(launch: _Launch, device: str) -> _Group:
+    # Functions of torch.distributed.nn keep the process group of the moment that they are imported, as a default. Every
+    # optimiser imports them: were there a group by then, its threads would outlive it, and could abort the process.
+    import torch.distributed.nn  # noqa: F401 (imported for what it does not keep then)
+    from torch.distributed.rendezvous import rendezvous  # not there in a torch that is built without all this
+
     # What is plain data travels over gloo also where tensors are on CUDA devices: no device is waited for.
     backend = "cpu:gloo,cuda:nccl" if device.startswith("cuda") else "gloo"
     try:

@@ -53,6 +53,12 @@ def gathered(ranks: Ranks) -> list[dict]:
     )
 
 
+def threads_of_gloo() -> list[str]:
+    """Its threads in this process; none where the system does not say."""
+    names = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+    return [name for name in names if "gloo" in name]
+
+
 found, threads = {}, torch.get_num_threads()
 try:
     with join_ranks("cpu") as joined:
@@ -74,11 +80,14 @@ try:
             "gathered": gathered(joined),
             "own": [joined.own(["zero", "one"]), joined.own(["only"]), joined.own(["zero", "one", "two"])],
             "threads": (torch.get_num_threads(), usable_cpus()),
+            "gloo": threads_of_gloo(),
         }
+        torch.optim.Adam([torch.zeros(1)])  # imports much, of which some would keep the group
         if rank == 1:
             raise ZeroDivisionError("on\npurpose")
         joined.share("what the other does not hear")
 except (ZeroDivisionError, RankError) as error:
     found["error"] = (type(error).__name__, str(error), error.__notes__)
 found["afterwards"] = (torch.distributed.is_initialized(), torch.get_num_threads() == threads, usable_cpus())
+found["gloo afterwards"] = threads_of_gloo()
 torch.save(found, folder / f"{rank}.pt")

@@ -1,6 +1,7 @@
 """What ranks exchange: between two real processes, and by the one that is alone."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,14 @@ def test_the_cpus_are_shared_while_both_are_there(both):
 
 
 @pytest.mark.slow
+def test_no_thread_of_the_group_outlives_it(both):
+    """One that is still letting go of a tensor when the interpreter ends would abort the process."""
+    for found in both:
+        assert bool(found["gloo"]) is sys.platform.startswith("linux")
+        assert found["gloo afterwards"] == []
+
+
+@pytest.mark.slow
 def test_a_rank_that_fails_is_the_reason_why_the_other_ends(both):
     survivor, failed = (found["error"] for found in both)
     assert failed == ("ZeroDivisionError", "on\npurpose", ["(rank 1 of 2)"])
@@ -190,6 +199,13 @@ def test_more_processes_than_devices_are_named(started_by, monkeypatch):
         "--device cuda: got 2 processes on a machine where torch sees 1 CUDA devices; "
         "expected a device for each process."
     )
+
+
+def test_a_torch_without_all_this_is_named(started_by, monkeypatch):
+    started_by(**TORCHRUN)
+    monkeypatch.setattr(torch.distributed, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match=r"--distributed: got a torch that is built without torch\.distributed"):
+        join_ranks("cpu").__enter__()
 
 
 def test_several_processes_without_the_flag_are_refused(started_by):
