@@ -13,6 +13,7 @@ from typing import Literal, NoReturn
 
 from fleetfoot.core.config import nearest
 from fleetfoot.errors import ConfigError
+from fleetfoot.tasks.simulators import SIM_NAMES
 
 __all__ = ["COMMANDS", "Arguments", "Command", "build_parser", "find_command", "parse"]
 
@@ -37,6 +38,24 @@ class Arguments:
     """Dotted path below `env` to the value as typed."""
     agent_overrides: Mapping[str, str] = field(default_factory=dict)
     """Dotted path below `agent` to the value as typed."""
+    words: tuple[str, ...] = ()
+    """What is neither, in its order: for the simulator, if it takes any."""
+
+    def refuse_words(self) -> None:
+        """Refuse what nobody understands.
+
+        Raises:
+            ConfigError: There is such a word.
+        """
+        if not self.words:
+            return
+        word, flag = self.words[0], self.words[0].partition("=")[0]
+        if not word.startswith("-"):
+            expected, fix = "env.<path>=<value> or agent.<path>=<value>", "Write flags as --name VALUE."
+            raise ConfigError(f"{word!r}", got="a stray word", expected=expected, fix=fix)
+        known = [option for action in build_parser(self.command)._actions for option in action.option_strings]
+        expected = f"a flag of {self.command}"
+        raise ConfigError(flag, got="an unknown flag", expected=expected, fix=nearest(flag, known))
 
 
 def find_command(word: str) -> Command:
@@ -52,28 +71,28 @@ def find_command(word: str) -> Command:
 
 
 def parse(command: Command, argv: Sequence[str]) -> Arguments:
-    """Tell flags from overrides.
+    """Tell flags, overrides and other words apart.
 
     Raises:
-        ConfigError: A flag is unknown or has a value it cannot have, or an override does not begin with `env.` or
-            `agent.`.
+        ConfigError: A flag has a value it cannot have.
     """
-    parser = build_parser(command)
-    flags, rest = parser.parse_known_args(list(argv))
+    flags, rest = build_parser(command).parse_known_args(list(argv))
     overrides: dict[str, dict[str, str]] = {"env": {}, "agent": {}}
+    words: list[str] = []
     for word in rest:
         path, separator, value = word.partition("=")
         root, _, below = path.partition(".")
-        if word.startswith("-"):
-            known = [option for action in parser._actions for option in action.option_strings]
-            raise ConfigError(path, got="an unknown flag", expected=f"a flag of {command}", fix=nearest(path, known))
-        if root not in overrides or not below or not separator:
-            fix = "Write flags as --name VALUE."
-            raise ConfigError(
-                f"{word!r}", got="a stray word", expected="env.<path>=<value> or agent.<path>=<value>", fix=fix
-            )
-        overrides[root][below] = value
-    return Arguments(command=command, flags=flags, env_overrides=overrides["env"], agent_overrides=overrides["agent"])
+        if root in overrides and below and separator:
+            overrides[root][below] = value
+        else:
+            words.append(word)
+    return Arguments(
+        command=command,
+        flags=flags,
+        env_overrides=overrides["env"],
+        agent_overrides=overrides["agent"],
+        words=tuple(words),
+    )
 
 
 class _Parser(argparse.ArgumentParser):
@@ -107,7 +126,15 @@ def build_parser(command: Command) -> argparse.ArgumentParser:
     parser.add_argument("--agent", metavar="NAME", default=None, help="which of the task's agents")
     parser.add_argument("--num_envs", type=int, metavar="N", help="environments side by side: env.scene.num_envs")
     parser.add_argument("--seed", type=int, metavar="N", help="seed of everything random: agent.seed")
-    parser.add_argument("--device", metavar="NAME", default="cpu", help="cpu or cuda[:N] (default: cpu)")
+    parser.add_argument(
+        "--sim",
+        choices=SIM_NAMES,
+        default="auto",
+        help="what simulates the task; auto: Isaac Lab where it is installed and has the task, else MuJoCo",
+    )
+    parser.add_argument(
+        "--device", metavar="NAME", help="cpu or cuda[:N] (default: cpu; of Isaac Lab's tasks: their own)"
+    )
     parser.add_argument("--experiment_name", metavar="NAME", help="folder of the runs: agent.experiment_name")
     parser.add_argument("--log_root", metavar="DIR", default="logs/fleetfoot", help="(default: logs/fleetfoot)")
     parser.add_argument("--headless", action="store_true", help="accepted; it is the default")

@@ -43,6 +43,8 @@ def _run(words: list[str]) -> int:
         print(f"fleetfoot {__version__}")
         return 0
     arguments = parse(find_command(words[0]), words[1:])
+    if arguments.command in ("migrate", "list_tasks") or arguments.flags.help:
+        arguments.refuse_words()  # no simulator is asked about them
     if arguments.flags.help:
         return _help(arguments)
     _settle_threads()

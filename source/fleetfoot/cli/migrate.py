@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from fleetfoot.cli.arguments import Arguments
 from fleetfoot.cli.plan import Plan, make_plan, with_shorthands
 from fleetfoot.cli.run_folder import new_run_folder, write_params
-from fleetfoot.core.config import apply_overrides, encode
+from fleetfoot.core.config import apply_overrides
 from fleetfoot.errors import CheckpointError, ConfigError
 from fleetfoot.runners.config import OnPolicyRunnerCfg
 from fleetfoot.runners.logging.console import Console
@@ -116,13 +116,13 @@ def _trained_so_far(plan: Plan, learned: Learned, source: Path, console: Console
     with console.stage(f"make {cfg.algorithm.num_mini_batches} environments of {plan.task.name}"):
         env = _make_env(plan, cfg.algorithm.num_mini_batches)
     try:
-        metadata = {"task": plan.task.name, "agent_name": plan.agent_name, "env": encode(plan.env_cfg)}
-        runner = OnPolicyRunner(env, cfg, metadata=metadata, env_seed=plan.env_cfg.seed, report=console.message)
+        env_seed = plan.task.cfgs.seed(plan.env_cfg)
+        runner = OnPolicyRunner(env, cfg, metadata=plan.metadata(), env_seed=env_seed, report=console.message)
         state = runner.algorithm.state_dict()
         parts = {**ALL_PARTS, "rnd": "rnd" in learned.networks}
         runner.algorithm.load_state_dict(adopt(state, cfg, learned, parts=parts, where=str(source)))
         runner.iteration = learned.iteration
-        runner.env_steps = learned.iteration * cfg.num_steps_per_env * plan.env_cfg.scene.num_envs
+        runner.env_steps = learned.iteration * cfg.num_steps_per_env * plan.task.cfgs.num_envs(plan.env_cfg)
         yield runner
     finally:
         env.close()
@@ -131,5 +131,4 @@ def _trained_so_far(plan: Plan, learned: Learned, source: Path, console: Console
 def _make_env(plan: Plan, num_envs: int) -> VecEnv:
     from fleetfoot.cli.device import resolve_device
 
-    env_cfg = apply_overrides(plan.env_cfg, {"scene.num_envs": str(num_envs)}, where="env")
-    return plan.task.make_env(env_cfg, device=resolve_device(plan.device), seed=plan.agent_cfg.seed)
+    return plan.make_env(resolve_device(plan.device), num_envs)

@@ -9,14 +9,20 @@ from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fleetfoot.cli.arguments import Arguments
 from fleetfoot.cli.teachers import find_teachers, with_teachers
-from fleetfoot.core.config import apply_overrides, decode
+from fleetfoot.core.config import apply_overrides
 from fleetfoot.errors import CheckpointError, ConfigError
 from fleetfoot.runners.config import RunnerCfg, decode_agent
-from fleetfoot.tasks.registry import TaskSpec, all_tasks, find_agent, find_task
+from fleetfoot.tasks.registry import TaskSpec, find_agent
+from fleetfoot.tasks.simulators import Request, choose_task, installed_simulators
+
+if TYPE_CHECKING:
+    import torch
+
+    from fleetfoot.core.vec_env import VecEnv
 
 __all__ = ["Plan", "make_plan", "with_shorthands"]
 
@@ -42,7 +48,7 @@ class Plan:
     task: TaskSpec
     agent_name: str
     env_cfg: Any
-    """The task's own config class."""
+    """Of the task's own kind: `task.cfgs` works on it."""
     agent_cfg: RunnerCfg
     device: str
     experiment_dir: Path
@@ -53,6 +59,16 @@ class Plan:
     """Iterations of the run that goes on, if one does."""
     teachers: tuple[Path, ...] = ()
     """The files of those that a student learns from."""
+
+    def make_env(self, device: torch.device | str, num_envs: int | None = None) -> VecEnv:
+        """The environment; with another number of environments than the config's, if one is given."""
+        cfg = self.env_cfg if num_envs is None else self.task.cfgs.override(self.env_cfg, _many(num_envs))
+        return self.task.make_env(cfg, device=device, seed=self.agent_cfg.seed)
+
+    def metadata(self) -> dict[str, Any]:
+        """What a checkpoint carries so that nothing has to be typed again."""
+        env = self.task.cfgs.encode(self.env_cfg)
+        return {"task": self.task.name, "sim": self.task.simulator, "agent_name": self.agent_name, "env": env}
 
 
 def make_plan(arguments: Arguments) -> Plan:
@@ -66,7 +82,7 @@ def make_plan(arguments: Arguments) -> Plan:
         CheckpointError: The checkpoint is missing, unreadable, or of another task.
     """
     flags = arguments.flags
-    task = find_task(_required_task(flags.task))
+    task = _find_task(arguments)
     agent_name = flags.agent or task.default_agent
     agent_cfg = find_agent(task, agent_name)()
     env_overrides, agent_overrides = with_shorthands(arguments)
@@ -81,18 +97,17 @@ def make_plan(arguments: Arguments) -> Plan:
         if arguments.command != "train" or flags.resume:
             agent_name = metadata.get("agent_name", agent_name)
             agent_cfg = decode_agent(metadata["agent"], where=f"{checkpoint}: agent")
-            env_cfg = decode(type(env_cfg), metadata.get("env", {}), where=f"{checkpoint}: env")
+            env_cfg = task.cfgs.decode(env_cfg, metadata.get("env", {}), where=f"{checkpoint}: env")
             iterations_done = metadata["iteration"]
     if arguments.command in _NUM_ENVS:
-        few = {"scene.num_envs": str(_NUM_ENVS[arguments.command])}
-        env_cfg = apply_overrides(task.play_mode(env_cfg), few, where="env")
+        env_cfg = task.cfgs.override(task.play_mode(env_cfg), _many(_NUM_ENVS[arguments.command]))
     agent_cfg, teachers = _with_overrides(agent_cfg, agent_overrides, arguments)
     return Plan(
         task=task,
         agent_name=agent_name,
-        env_cfg=apply_overrides(env_cfg, env_overrides, where="env"),
+        env_cfg=task.cfgs.override(env_cfg, env_overrides),
         agent_cfg=agent_cfg,
-        device=flags.device,
+        device=flags.device or task.default_device,
         experiment_dir=experiment_dir,
         checkpoint=checkpoint,
         iterations_done=iterations_done,
@@ -100,10 +115,26 @@ def make_plan(arguments: Arguments) -> Plan:
     )
 
 
-def _required_task(name: str | None) -> str:
-    if name is None:
-        raise ConfigError("--task", got="nothing", expected=f"one of {', '.join(all_tasks())}")
-    return name
+def _find_task(arguments: Arguments) -> TaskSpec[Any]:
+    """The task that was asked for, in the simulator that has it."""
+    flags = arguments.flags
+    if flags.task is None:
+        names = [name for simulator in installed_simulators() for name in simulator.task_names()]
+        raise ConfigError("--task", got="nothing", expected=f"one of {', '.join(dict.fromkeys(names))}")
+    train = arguments.command == "train"
+    request = Request(
+        words=arguments.words,
+        films=arguments.command == "play" or (train and flags.video),
+        is_distributed=train and flags.distributed,
+    )
+    simulator, task = choose_task(flags.task, flags.sim, request)
+    if not simulator.takes_words:
+        arguments.refuse_words()
+    return task
+
+
+def _many(num_envs: int) -> dict[str, str]:
+    return {"scene.num_envs": str(num_envs)}
 
 
 def with_shorthands(arguments: Arguments) -> tuple[dict[str, str], dict[str, str]]:

@@ -28,7 +28,7 @@ def open_policy(plan: Plan, console: Console) -> Iterator[tuple[VecEnv, Inferenc
     device = resolve_device(plan.device)
     with console.stage(f"load {plan.checkpoint}"):
         checkpoint = load_checkpoint(plan.checkpoint, device=device)
-        env = plan.task.make_env(plan.env_cfg, device=device, seed=plan.agent_cfg.seed)
+        env = plan.make_env(device)
     try:
         yield env, build_policy(checkpoint, plan.agent_cfg, env, str(plan.checkpoint)), checkpoint
     finally:

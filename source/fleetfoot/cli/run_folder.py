@@ -51,8 +51,8 @@ def write_params(folder: Path, plan: Plan) -> None:
     """
     try:
         (folder / "params").mkdir(exist_ok=True)
-        for name, cfg in (("env", plan.env_cfg), ("agent", plan.agent_cfg)):
-            text = yaml.safe_dump(encode(cfg), sort_keys=False)
+        for name, data in (("env", plan.task.cfgs.encode(plan.env_cfg)), ("agent", encode(plan.agent_cfg))):
+            text = yaml.safe_dump(data, sort_keys=False)
             (folder / "params" / f"{name}.yaml").write_text(text, encoding="utf-8")
     except OSError as error:
         raise _cannot_write(folder / "params", error.strerror or str(error)) from error

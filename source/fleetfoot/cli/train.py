@@ -14,7 +14,6 @@ from fleetfoot.cli.arguments import Arguments
 from fleetfoot.cli.plan import Plan, make_plan
 from fleetfoot.cli.run_folder import new_run_folder, run_folder_of, write_params
 from fleetfoot.cli.signals import stop_in_order, unwind_on_sigterm
-from fleetfoot.core.config import encode
 from fleetfoot.errors import ConfigError
 from fleetfoot.runners.config import DistillationRunnerCfg, OnPolicyRunnerCfg
 from fleetfoot.runners.logging.console import Console
@@ -54,7 +53,8 @@ def _train(plan: Plan, flags: Namespace, ranks: Ranks, console: Console) -> int:
     from fleetfoot.algorithms.build import check_config
 
     of_each = "" if ranks.world_size == 1 else f"{ranks.world_size} x "
-    with console.stage(f"make {of_each}{plan.env_cfg.scene.num_envs} environments of {plan.task.name}"):
+    num_envs = plan.task.cfgs.num_envs(plan.env_cfg)
+    with console.stage(f"make {of_each}{num_envs} environments of {plan.task.name} in {plan.task.simulator}"):
         env = _make_env(plan, ranks)
     with ExitStack() as stack:
         stack.callback(lambda: env.close())  # the recorder's, once there is one
@@ -76,8 +76,7 @@ def _train(plan: Plan, flags: Namespace, ranks: Ranks, console: Console) -> int:
 def _make_env(plan: Plan, ranks: Ranks) -> VecEnv:
     from fleetfoot.cli.device import resolve_device
 
-    device = resolve_device(ranks.own_device(plan.device))
-    return plan.task.make_env(plan.env_cfg, device=device, seed=plan.agent_cfg.seed)
+    return plan.make_env(resolve_device(ranks.own_device(plan.device)))
 
 
 def _run_folder(plan: Plan, flags: Namespace) -> Path:
@@ -149,8 +148,8 @@ def _make_runner(env: VecEnv, plan: Plan, folder: Path, console: Console, ranks:
 
     options: dict[str, Any] = {
         "writer": file_writers(plan.agent_cfg, beside=(console,), report=console.message),
-        "metadata": {"task": plan.task.name, "agent_name": plan.agent_name, "env": encode(plan.env_cfg)},
-        "env_seed": plan.env_cfg.seed,
+        "metadata": plan.metadata(),
+        "env_seed": plan.task.cfgs.seed(plan.env_cfg),
         "report": console.message,
         "ranks": ranks,
     }

@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fleetfoot.cli.plan import Plan
-from fleetfoot.core.config import apply_overrides
 from fleetfoot.errors import FleetfootError
 from fleetfoot.runners.logging.console import Console
 from fleetfoot.runners.logging.jsonl import METRICS_FILE
@@ -85,8 +85,7 @@ def _film(runner: Runner[Any, Any], plan: Plan, folder: Path) -> Path:
     """Ten seconds of the trained policy, in an environment of its own."""
     from fleetfoot.envs.video import film
 
-    cfg = apply_overrides(plan.task.play_mode(plan.env_cfg), {"scene.num_envs": "1"}, where="env")
-    env = plan.task.make_env(cfg, device=runner.device, seed=plan.agent_cfg.seed)
+    env = replace(plan, env_cfg=plan.task.play_mode(plan.env_cfg)).make_env(runner.device, num_envs=1)
     try:
         path = folder / "videos" / f"policy-{runner.iteration}.mp4"
         return film(env, runner.get_inference_policy(), round(_FILM_S / env.step_dt), path)
@@ -130,5 +129,5 @@ def _go_on(plan: Plan, folder: Path, ranks: Ranks) -> str:
 
 
 def _which(plan: Plan, resume: str, folder: Path) -> str:
-    device = "" if plan.device == "cpu" else f" --device {plan.device}"
+    device = "" if plan.device == plan.task.default_device else f" --device {plan.device}"
     return f"--task {shlex.quote(plan.task.name)} {resume}--checkpoint {shlex.quote(str(folder))}{device}"

@@ -23,6 +23,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from fleetfoot.core.buckets import in_buckets
 from fleetfoot.core.seeding import derive_seed
 from fleetfoot.core.threads import share_cpus
 from fleetfoot.errors import ConfigError, RankError
@@ -253,7 +254,7 @@ class _Group:
 
     @torch.no_grad()
     def average_gradients(self, parameters: Sequence[Tensor], bucket_bytes: int = _BUCKET_BYTES) -> None:
-        for bucket in _in_buckets(parameters, bucket_bytes):
+        for bucket in in_buckets(parameters, bucket_bytes):
             flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in bucket])
             flat = self.mean(flat)
             for p, gradient in zip(bucket, flat.split([p.numel() for p in bucket]), strict=True):
@@ -314,20 +315,6 @@ class _Group:
             raise RankError("another rank", got=reason, expected=f"all {self.world_size} to the end") from error
 
 
-def _in_buckets(parameters: Sequence[Tensor], size: int) -> Iterator[list[Tensor]]:
-    """The parameters in their order, in groups of one type and of `size` bytes, but for single ones that are larger."""
-    bucket: list[Tensor] = []
-    filled = 0
-    for p in parameters:
-        if bucket and (filled + p.nbytes > size or p.dtype != bucket[0].dtype):
-            yield bucket
-            bucket, filled = [], 0
-        bucket.append(p)
-        filled += p.nbytes
-    if bucket:
-        yield bucket
-
-
 @contextmanager
 def join_ranks(device: str) -> Iterator[Ranks]:
     """The ranks that torchrun has started; they leave together, or at once where one fails.
@@ -343,10 +330,8 @@ def join_ranks(device: str) -> Iterator[Ranks]:
     """
     launch = _Launch.read()
     if not dist.is_available():
-        got = "a torch that is built without torch.distributed"
-        raise ConfigError(
-            "--distributed", got=got, expected="one with it", fix="Leave the flag away, or install another."
-        )
+        got, fix = "a torch that is built without torch.distributed", "Leave the flag away, or install another."
+        raise ConfigError("--distributed", got=got, expected="one with it", fix=fix)
     if launch.world_size == 1:
         yield ALONE
         return

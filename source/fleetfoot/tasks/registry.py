@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, final
 
 from fleetfoot.core.config import nearest
 from fleetfoot.errors import ConfigError
+from fleetfoot.tasks.env_cfgs import DATACLASSES, EnvCfgs
 
 if TYPE_CHECKING:
     import torch
@@ -68,6 +69,12 @@ class TaskSpec(Generic[C]):
     """The agent that trains when none is named."""
     play_mode: Callable[[C], C]
     """The config to watch or judge a policy in: no noise, no disturbances."""
+    cfgs: EnvCfgs[C] = DATACLASSES
+    """How its configs are changed and kept."""
+    simulator: str = "mujoco"
+    """What simulates it, as `--sim` names it."""
+    default_device: str = "cpu"
+    """Where it runs when nothing is asked for."""
 
 
 def register(spec: TaskSpec[Any]) -> None:

@@ -6,7 +6,7 @@ from fleetfoot.errors import ConfigError
 
 def refusal(command, *words: str) -> str:
     with pytest.raises(ConfigError) as caught:
-        parse(command, words)
+        parse(command, words).refuse_words()
     return str(caught.value)
 
 
