@@ -20,6 +20,7 @@ venv="$root/.venv"
 unfinished="$root/.venv.unfinished"
 lock="$root/.venv.lock"
 log="$root/.venv.log"
+place="$root"  # Where the environment lies: its disk must be large enough.
 
 python=()   # The command that starts the chosen Python: one word, or Isaac Lab's own launcher and its switch.
 in_clone=0  # 1 when that is the environment of this clone.
@@ -34,6 +35,8 @@ usage: isaaclab.sh SWITCH ...
                               -t -m "not slow"       the fast ones
                               -t unit                one folder of tests/
                               -t tests/unit/test_x.py -k name
+                              -t isaaclab            with the real Isaac Lab, in an environment of its own, made on first use
+                              -t mjlab               the same with mjlab
   -i, --install             set up the environment and leave; inside Isaac Lab: install fleetfoot into it
   -f, --format              format the code and repair what the linter can
   -h, --help                this text
@@ -52,6 +55,13 @@ say() { printf '[fleetfoot] %s\n' "$*" >&2; }
 fail() {
   say "error: $*"
   exit 1
+}
+
+# Fails for a reason that lies in the machine.
+cannot_status=1
+cannot() {
+  say "error: $*"
+  exit "$cannot_status"
 }
 
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -169,13 +179,13 @@ find_base_python() {
     esac
   done
   if [[ -n $no_venv ]]; then
-    fail "Python $no_venv cannot make environments: install its venv module (Debian, Ubuntu: apt install python3-venv)."
+    cannot "Python $no_venv cannot make environments: install its venv module (Debian, Ubuntu: apt install python3-venv)."
   elif [[ -n $too_old ]]; then
-    fail "Python $too_old is too old: fleetfoot needs 3.11 or newer; install one, or name it: PYTHON=/path/to/python3.12 ./isaaclab.sh ..."
+    cannot "Python $too_old is too old: fleetfoot needs 3.11 or newer; install one, or name it: PYTHON=/path/to/python3.12 ./isaaclab.sh ..."
   elif [[ -n ${PYTHON:-} ]]; then
     fail "PYTHON is '$PYTHON', which is no Python that runs: correct it or unset it."
   fi
-  fail "no Python was found: fleetfoot needs 3.11 or newer (Debian, Ubuntu: apt install python3-venv)."
+  cannot "no Python was found: fleetfoot needs 3.11 or newer (Debian, Ubuntu: apt install python3-venv)."
 }
 
 take_lock() {
@@ -184,7 +194,7 @@ take_lock() {
     # Children inherit the descriptor: a pip that outlives a killed launcher keeps the lock until it is done.
     exec 9>"$lock"
     flock -n 9 && return
-    say "another run is setting up this clone's environment: waiting for it."
+    say "another run is setting up this environment: waiting for it."
     flock 9
     return
   fi
@@ -194,7 +204,7 @@ take_lock() {
       rm -rf "$lock.d"
       continue
     fi
-    [[ -n ${waiting:-} ]] || say "another run is setting up this clone's environment: waiting for it (if there is none, remove $lock.d)."
+    [[ -n ${waiting:-} ]] || say "another run is setting up this environment: waiting for it (if there is none, remove $lock.d)."
     waiting=1
     sleep 1
   done
@@ -224,8 +234,8 @@ free_megabytes() {
 # Refuses a disk that is too small for what will be installed: $1 MB.
 require_space() {
   local free
-  free="$(free_megabytes "$root")"
-  [[ -z $free || $free -ge $1 ]] || fail "the disk of '$root' has $free MB left and the environment needs $1${2:-}: make room${3:-}."
+  free="$(free_megabytes "$place")"
+  [[ -z $free || $free -ge $1 ]] || cannot "the disk of '$place' has $free MB left and the environment needs $1${2:-}: make room${3:-}."
 }
 
 # True when pip says that it will take the CUDA build of torch: on Linux, where the index has no build for the CPU of the release that
@@ -256,14 +266,14 @@ make_venv() {
 # A disk that is large enough for either build of torch needs no question to the package index.
 require_space_for_cuda() {
   local free
-  free="$(free_megabytes "$root")"
+  free="$(free_megabytes "$place")"
   [[ -n $free && $free -lt 9000 ]] && torch_comes_with_cuda || return 0
   require_space 9000 " with CUDA" ", or set PIP_EXTRA_INDEX_URL to PyTorch's CPU index, with which 2500 are enough"
 }
 
 disk_was_full() {
   local free
-  free="$(free_megabytes "$root")"
+  free="$(free_megabytes "$place")"
   [[ -n $free && $free -lt 50 ]] || grep -qs -e 'No space left on device' -e 'Errno 28' -e 'Disk quota exceeded' "$log"
 }
 
@@ -271,11 +281,11 @@ disk_was_full() {
 fail_set_up() {
   local free
   if disk_was_full; then
-    free="$(free_megabytes "$root")"
-    fail "the disk is full (${free:-?} MB left at '$root'; temporary files go to '${TMPDIR:-/tmp}'): make room and run this again."
+    free="$(free_megabytes "$place")"
+    cannot "the disk is full (${free:-?} MB left at '$place'; temporary files go to '${TMPDIR:-/tmp}'): make room and run this again."
   elif grep -qs -e 'NewConnectionError' -e 'name resolution' -e 'ConnectTimeout' -e 'ReadTimeout' -e 'unreachable' -e 'Connection refused' \
     -e 'getaddrinfo' -e 'ProxyError' "$log"; then
-    fail "the package index cannot be reached: check the network, the proxy and pip's settings, and run this again (log: $log)."
+    cannot "the package index cannot be reached: check the network, the proxy and pip's settings, and run this again (log: $log)."
   fi
   fail "$1: the reason is at the end of $log; once it is mended, run this again."
 }
@@ -329,12 +339,32 @@ prepare() {
     return
   fi
   is_ready "$1" || set_up "$1"
-  # As activating it would: so that `fleetfoot`, `torchrun` and `tensorboard` started by a script are those of this environment.
+  enter_environment
+}
+
+# As activating it would: so that `fleetfoot`, `torchrun` and `tensorboard` started by a script are those of this environment.
+enter_environment() {
   unset PYTHONHOME
   export VIRTUAL_ENV="$venv" PATH="$venv/bin:$PATH"
 }
 
-# Modules that fleetfoot imports, one for each dependency in pyproject.toml.
+# Sets `needs` to what pyproject.toml says that fleetfoot needs: a name and versions for each.
+read_needs() {
+  local line inside=0
+  needs=()
+  while IFS= read -r line; do
+    case "$inside $line" in
+      "0 dependencies = ["*) inside=1 ;;
+      "1 ]"*) break ;;
+      "1 "*\"*\"*)
+        line="${line#*\"}"
+        needs+=("${line%%\"*}")
+        ;;
+    esac
+  done <"$root/pyproject.toml"
+}
+
+# Modules that fleetfoot imports, one for each dependency in pyproject.toml, in their order.
 needed_modules=(torch numpy mujoco pydantic yaml rich tensorboard onnx onnxscript onnxruntime imageio_ffmpeg PIL matplotlib)
 
 missing_probe='
@@ -385,7 +415,13 @@ run_python() {
 }
 
 run_tests() {
-  local arg args=()
+  local arg args=() lane="${1:-}"
+  if [[ $lane =~ ^[a-z]+$ && -e $root/tests/$lane/requirements.txt ]]; then
+    shift
+    # shellcheck source=tests/lanes.sh
+    source "$root/tests/lanes.sh"
+    run_lane "$lane" "$@"
+  fi
   prepare dev
   require_module pytest
   for arg in "$@"; do
