@@ -119,6 +119,10 @@ run_lane() {
   # A Python that somebody names is taken as it is.
   if [[ -n ${ISAAC_PYTHON:-} ]]; then prepare dev; else prepare_lane "$lane"; fi
   require_module pytest
+  # Of pytest's plugins only our own: simulators bring others, made for another pytest.
+  export PYTEST_DISABLE_PLUGIN_AUTOLOAD=1
   cd -- "$root"
-  exec "${python[@]}" -m pytest "tests/$lane" "$@"
+  read_test_words "$@"
+  [[ $has_path == 1 ]] || words+=("tests/$lane")
+  exec "${python[@]}" -m pytest "${words[@]}"
 }
