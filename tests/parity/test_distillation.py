@@ -61,7 +61,7 @@ def make_ours(cfg: DistillationCfg, gru, generator) -> Distillation:
     for name in ("student", "teacher"):
         size = size_of(name)
         memory = gru(size, REMEMBERED) if gru else NoMemory(size)
-        inputs = ObservationInput(GROUPS[name], size, normalize=True)
+        inputs = ObservationInput({group: SPEC[group][0] for group in GROUPS[name]}, normalize=True)
         head = GaussianHead(A, GaussianCfg(init_std=0.1))
         networks[name] = Actor(inputs, memory, Mlp(memory.out_dim, A, MlpCfg(hidden_dims=HIDDEN)), head)
         inputs.update(random_obs(generator))

@@ -103,10 +103,13 @@ class _Layer(nn.Module):
 
     def forward(self, shown: Tensor, distance: Tensor, is_visible: Tensor) -> Tensor:
         """`[T, B, D]` for `[S, B, D]`, of which the last `T` are the steps themselves."""
-        x, normed = shown[self.context - 1 :], self.attend_norm(shown)
+        x, is_sound = shown[self.context - 1 :], shown.isfinite().all(dim=-1)
+        # A step that is NaN spoils those that may look at it, and no other: the weight 0 times NaN would be NaN.
+        normed = self.attend_norm(torch.where(is_sound[..., None], shown, 0.0))
+        spoils = torch.where(is_sound, 0.0, torch.nan).t()[:, None, None]
         key, value = self.key_value(normed).chunk(2, dim=-1)
         query = self.query(normed[self.context - 1 :])
-        bias = torch.where(is_visible, self.bias[:, distance], -torch.inf)
+        bias = torch.where(is_visible, self.bias[:, distance] + spoils, -torch.inf)
         attended = scaled_dot_product_attention(*map(self._by_head, (query, key, value)), attn_mask=bias)
         x = x + self.attended(attended.permute(2, 0, 1, 3).flatten(2))
         return x + self.feed(self.feed_norm(x))

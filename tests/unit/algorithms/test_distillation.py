@@ -33,7 +33,7 @@ CFG = DistillationCfg(gradient_length=3, learning_rate=1e-2)  # windows of 3, 3 
 
 
 def make_actor(group: str, size: int, memory, *, std: float, normalize: bool = False) -> Actor:
-    inputs = ObservationInput((group,), size, normalize=normalize)
+    inputs = ObservationInput({group: size}, normalize=normalize)
     return Actor(inputs, memory, Mlp(memory.out_dim, 1, SMALL), GaussianHead(1, GaussianCfg(init_std=std)))
 
 

@@ -91,3 +91,27 @@ def test_at_first_the_near_past_weighs_more():
     bias = Attention(IN, AttentionCfg(context=3, hidden_dim=8, num_heads=2)).layers[0].bias
     # slopes 2^-4 and 2^-8
     torch.testing.assert_close(bias.detach(), torch.tensor([[0, -1 / 16, -2 / 16], [0, -1 / 256, -2 / 256]]))
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_what_is_not_looked_at_does_not_matter_even_if_it_is_not_a_number(layers, generator):
+    """Of the first environment a step is spoiled and its episode ends two steps later; of the second, none is."""
+    memory = make(generator, context=4, hidden_dim=8, num_heads=2, num_layers=layers)
+    x, reset = torch.randn(9, 2, IN, generator=generator), torch.zeros(9, 2, dtype=torch.bool)
+    reset[4, 0] = True
+    sound, after_sound = memory(x, memory.initial_state(2, "cpu"), reset)
+    for value in (torch.nan, torch.inf):
+        x[2, 0] = value
+        spoiled, after = memory(x, memory.initial_state(2, "cpu"), reset)
+        assert spoiled[2:4, 0].isnan().all()
+        spoiled[2:4, 0] = sound[2:4, 0]
+        assert torch.equal(spoiled, sound)
+        assert torch.equal(after[0], after_sound[0])
+
+
+def test_what_is_out_of_the_context_does_not_matter_even_if_it_is_not_a_number(generator):
+    memory = make(generator, context=3, hidden_dim=8, num_heads=2)
+    x = torch.randn(6, 1, IN, generator=generator)
+    x[1] = torch.nan
+    y, _ = memory(x, memory.initial_state(1, "cpu"))
+    assert y[:, 0].isnan().any(dim=-1).tolist() == [False, True, True, True, False, False]
