@@ -335,7 +335,7 @@ prepare() {
 }
 
 # Modules that fleetfoot imports, one for each dependency in pyproject.toml.
-needed_modules=(torch numpy mujoco pydantic yaml rich tensorboard onnx onnxscript onnxruntime imageio_ffmpeg PIL matplotlib)
+needed_modules=(torch numpy mujoco gymnasium pydantic yaml rich tensorboard onnx onnxscript onnxruntime imageio_ffmpeg PIL matplotlib)
 
 missing_probe='
 import importlib.util, sys
