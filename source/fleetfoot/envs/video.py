@@ -18,7 +18,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fleetfoot.core.symmetry import SymmetricEnv
-from fleetfoot.core.vec_env import DescribedEnv, GroupedRewardEnv, Observations, Policy, StatefulEnv, StepResult, VecEnv
+from fleetfoot.core.vec_env import (
+    CurriculumEnv,
+    DescribedEnv,
+    GroupedRewardEnv,
+    Observations,
+    Policy,
+    StatefulEnv,
+    StepResult,
+    VecEnv,
+)
 from fleetfoot.errors import ContractError, OutputError
 from fleetfoot.sim.recording import Recording
 from fleetfoot.sim.studio import RenderJob, Studio
@@ -82,6 +91,8 @@ class VideoRecorder:
         # Offered only if the environment does: whoever asks what it can do gets its own answer.
         if isinstance(env, StatefulEnv):
             self.state_dict, self.load_state_dict = env.state_dict, env.load_state_dict
+        if isinstance(env, CurriculumEnv):
+            self.go_on_from_step = env.go_on_from_step
         if isinstance(env, DescribedEnv):
             self.policy_contract = env.policy_contract
         if isinstance(env, SymmetricEnv):

@@ -22,8 +22,8 @@ from fleetfoot.tasks.registry import TaskSpec, all_tasks
 
 __all__ = ["MUJOCO", "SIM_NAMES", "Request", "SimName", "Simulator", "choose_task", "installed_simulators"]
 
-SimName = Literal["auto", "isaaclab", "mujoco"]
-SIM_NAMES: Final[tuple[SimName, ...]] = ("auto", "isaaclab", "mujoco")
+SimName = Literal["auto", "isaaclab", "mjlab", "mujoco"]
+SIM_NAMES: Final[tuple[SimName, ...]] = ("auto", "isaaclab", "mjlab", "mujoco")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,10 @@ MUJOCO: Final[Simulator] = _MuJoCo()
 
 # What has to be installed, and where the simulator is; asked in this order.
 _OTHERS: Final[Mapping[SimName, tuple[str, str]]] = MappingProxyType(
-    {"isaaclab": ("isaaclab", "fleetfoot_isaaclab.simulator")}
+    {
+        "isaaclab": ("isaaclab", "fleetfoot_isaaclab.simulator"),
+        "mjlab": ("mjlab", "fleetfoot_mjlab.simulator"),
+    }
 )
 
 
