@@ -24,8 +24,8 @@ from fleetfoot.tasks.registry import TaskSpec, all_tasks
 
 __all__ = ["MUJOCO", "SIM_NAMES", "Request", "SimName", "Simulator", "choose_task", "installed_simulators"]
 
-SimName = Literal["auto", "isaaclab", "gymnasium", "mujoco"]
-SIM_NAMES: Final[tuple[SimName, ...]] = ("auto", "isaaclab", "gymnasium", "mujoco")
+SimName = Literal["auto", "isaaclab", "mjlab", "gymnasium", "mujoco"]
+SIM_NAMES: Final[tuple[SimName, ...]] = ("auto", "isaaclab", "mjlab", "gymnasium", "mujoco")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +83,7 @@ MUJOCO: Final[Simulator] = _MuJoCo()
 _OTHERS: Final[Mapping[SimName, tuple[str, str]]] = MappingProxyType(
     {
         "isaaclab": ("isaaclab", "fleetfoot_isaaclab.simulator"),
+        "mjlab": ("mjlab", "fleetfoot_mjlab.simulator"),
         "gymnasium": ("gymnasium", "fleetfoot.tasks.gym.simulator"),
     }
 )
