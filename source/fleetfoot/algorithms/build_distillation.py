@@ -14,6 +14,7 @@ from fleetfoot.core.vec_env import VecEnv
 from fleetfoot.errors import ConfigError
 from fleetfoot.models.actor_critic import Actor
 from fleetfoot.models.build import build_actor, check_groups
+from fleetfoot.models.config import ActorCfg, BetaCfg, SquashedGaussianCfg
 from fleetfoot.runners.config import DistillationRunnerCfg
 from fleetfoot.storage.rollout import RolloutBuffer
 
@@ -82,19 +83,39 @@ def _check_environments(env: VecEnv, cfg: DistillationRunnerCfg) -> None:
             expected="a divisor of the number of environments",
             fix=f"Use one of {divisors(env.num_envs, 4 * parts)}, or change env.scene.num_envs.",
         )
+    for_one_part = {"window_remainder=next_pass": cfg.algorithm.window_remainder == "next_pass"}
+    for_one_part["memory_after_update=learning"] = cfg.algorithm.memory_after_update == "learning"
+    for option, is_chosen in for_one_part.items():
+        if is_chosen and parts > 1:
+            got = f"{parts}, with agent.algorithm.{option}"
+            raise ConfigError("agent.algorithm.num_mini_batches", got=got, expected="1, as in rsl_rl")
     if env.num_envs < teachers:
         got = f"{teachers} teachers, with {env.num_envs} environments"
         raise ConfigError("agent.more_teachers", got=got, expected="an environment for each", fix="Have more of them.")
 
 
 def _check_distributions(cfg: DistillationRunnerCfg) -> None:
-    """What the teachers say is kept side by side, and a divergence exists only between two of a kind."""
+    """What the teachers say is kept side by side, and a divergence exists only between two of a kind and range."""
     kind, student = cfg.teacher.distribution.kind, cfg.student.distribution.kind
     for name, teacher in cfg.teachers.items():
         if teacher.distribution.kind != kind:
             where, got = f"agent.{name}.distribution.kind", teacher.distribution.kind
             raise ConfigError(where, got=got, expected=f"{kind}, as of agent.teacher: all teachers have the same")
-    if isinstance(cfg.algorithm.loss, KlLossCfg) and student != kind:
+    if not isinstance(cfg.algorithm.loss, KlLossCfg):
+        return
+    fix = "Or use another agent.algorithm.loss.kind: mse, huber."
+    if student != kind:
         expected = f"{kind}, as of agent.teacher, for a divergence from it"
-        fix = "Or use another agent.algorithm.loss.kind: mse, huber."
         raise ConfigError("agent.student.distribution.kind", got=student, expected=expected, fix=fix)
+    own = _action_range(cfg.student)
+    for name, teacher in cfg.teachers.items():
+        if (other := _action_range(teacher)) != own:
+            expected = f"{list(other or ())}, as of agent.{name}, for a divergence from it"
+            where = "agent.student.distribution.action_range"
+            raise ConfigError(where, got=list(own or ()), expected=expected, fix=fix)
+
+
+def _action_range(cfg: ActorCfg) -> tuple[float, float] | None:
+    """What actions never leave; None if they can be anything."""
+    distribution = cfg.distribution
+    return distribution.action_range if isinstance(distribution, (BetaCfg, SquashedGaussianCfg)) else None

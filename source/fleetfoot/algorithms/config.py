@@ -303,8 +303,13 @@ class DistillationCfg:
     num_mini_batches: Count = 1
     """Parts that the environments are learned from in, one after the other; must divide their number."""
     gradient_length: Count = 15
-    """Steps of a window, of which one gradient step is made; the last window of a rollout has what is left. A student
-    with a memory is trained through so many steps."""
+    """Steps of a window, of which one gradient step is made; a student with a memory is trained through so many."""
+    window_remainder: Literal["shorter", "next_pass"] = "shorter"
+    """What becomes of the last steps of a rollout that fill no window: a `shorter` one or, as in rsl_rl, the beginning
+    of a window that the `next_pass` over the rollout completes; after the last pass they teach nothing."""
+    memory_after_update: Literal["acting", "learning"] = "acting"
+    """What the student remembers when the next rollout begins: what it did after `acting` or, as in rsl_rl, what it
+    does after `learning`, of steps seen with parameters that changed on the way; teachers then remember nothing."""
     loss: ImitationLossCfg = MseLossCfg()
     learning_rate: PositiveFloat = 1e-3
     """Adam step size."""

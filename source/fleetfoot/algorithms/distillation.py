@@ -27,7 +27,7 @@ from fleetfoot.storage.windows import Window, first_state, windows
 
 __all__ = ["Distillation"]
 
-_WINDOW_TAGS = ("Policy/mean_std", "Grad/student_norm", "NonFinite/gradient")
+_STEP_TAGS = ("Grad/student_norm", "NonFinite/gradient")
 
 
 @final
@@ -132,23 +132,38 @@ class Distillation:
         cfg, buffer = self.cfg, self.buffer
         metrics = count_non_finite(buffer)
         metrics["NonFinite/teacher"] = (~buffer.distribution.mode().isfinite()).sum().float()
-        totals = torch.zeros(1 + len(_WINDOW_TAGS), device=buffer.rewards.device)
-        for envs in self._mini_batches():
-            state = first_state(buffer, envs)
-            for window in windows(buffer, cfg.gradient_length, envs):
-                said, state = self._learn(window, state)
-                totals += said
-        num_passes = cfg.num_learning_epochs * cfg.num_mini_batches
-        metrics["Loss/behavior"] = totals[0] / (num_passes * buffer.num_steps)
-        num_windows = num_passes * math.ceil(buffer.num_steps / cfg.gradient_length)
-        metrics |= dict(zip(_WINDOW_TAGS, (totals[1:] / num_windows).unbind(), strict=True))
+        metrics |= self._learn_from_windows()
         metrics["Loss/learning_rate"] = self._learning_rate
         if cfg.mixing is not None:
-            metrics["Policy/teacher_share"] = torch.full_like(totals[0], self._teacher_share)
+            metrics["Policy/teacher_share"] = torch.full_like(self._learning_rate, self._teacher_share)
         self.student.inputs.update(buffer.obs, self._ranks)
         buffer.clear()
         self._num_updates += 1
         return metrics
+
+    def _learn_from_windows(self) -> dict[str, Tensor]:
+        """All passes over the rollout; returns their metrics."""
+        cfg, buffer = self.cfg, self.buffer
+        losses, steps = torch.zeros(2, device=buffer.rewards.device), torch.zeros(2, device=buffer.rewards.device)
+        num_windows = num_steps = begun = 0
+        state: State = ()
+        for envs in self._mini_batches():
+            state = first_state(buffer, envs)
+            for window in windows(buffer, cfg.gradient_length, envs, begun):
+                said, state = self._follow(window, state, is_first=begun == 0)
+                losses += said
+                num_windows += 1
+                begun += len(window.reset)
+                if begun == cfg.gradient_length or cfg.window_remainder == "shorter":
+                    steps += self._take_step()
+                    num_steps, begun = num_steps + 1, 0
+        if cfg.memory_after_update == "learning":
+            self._state = reset_state(state, buffer.done[-1])
+            self.teachers.forget()
+        loss, std = losses.unbind()
+        num_passes = cfg.num_learning_epochs * cfg.num_mini_batches
+        means = {"Loss/behavior": loss / (num_passes * buffer.num_steps), "Policy/mean_std": std / num_windows}
+        return means | dict(zip(_STEP_TAGS, (steps / max(num_steps, 1)).unbind(), strict=True))
 
     def _mini_batches(self) -> Iterator[Tensor]:
         """For each pass over the rollout, the environments that are learned from together, int64 `[B]`."""
@@ -159,24 +174,29 @@ class Distillation:
                 order = torch.randperm(num_envs, generator=self._generators["shuffling"], device=device)
             yield from order.view(cfg.num_mini_batches, -1)
 
-    def _learn(self, window: Window, state: State) -> tuple[Tensor, State]:
-        """One gradient step.
+    def _follow(self, window: Window, state: State, *, is_first: bool) -> tuple[Tensor, State]:
+        """The gradient of a window, or of a part of it.
 
         Args:
             window: What is learned from.
             state: What the student remembers before it, `[layers, B, H]` each.
+            is_first: Whether its gradient replaces what there is, or is added to it.
 
         Returns:
-            The sum of its losses and its metrics in the order of `_WINDOW_TAGS`, and what is remembered after it.
+            The sum of its losses and the mean standard deviation, `[2]`, and what is remembered after it.
         """
-        self.optimizer.zero_grad(set_to_none=True)
+        if is_first:
+            self.optimizer.zero_grad(set_to_none=True)
         distribution, state = self.student(window.obs, state, window.reset)
         loss = imitation_loss(self.cfg.loss, distribution, window.distribution).sum()
         loss.backward()
+        return torch.stack((loss.detach(), distribution.std.detach().mean())), tuple(x.detach() for x in state)
+
+    def _take_step(self) -> Tensor:
+        """One gradient step; returns its metrics in the order of `_STEP_TAGS`, `[2]`."""
         self._ranks.average_gradients(self._parameters)
         norms, skipped = take_step(self.optimizer, (self._parameters,), (self.cfg.max_grad_norm or math.inf,))
-        said = torch.stack((loss.detach(), distribution.std.detach().mean(), norms[0], skipped))
-        return said, tuple(x.detach() for x in state)
+        return torch.stack((norms[0], skipped))
 
     def train_mode(self) -> None:
         """The student behaves as in training; teachers never do."""

@@ -17,7 +17,7 @@ from fleetfoot.core.config import apply_overrides
 from fleetfoot.errors import CheckpointError, ConfigError
 from fleetfoot.runners.config import RunnerCfg, decode_agent
 from fleetfoot.tasks.registry import TaskSpec, find_agent
-from fleetfoot.tasks.simulators import Request, choose_task, installed_simulators
+from fleetfoot.tasks.simulators import Request, SimName, choose_task, installed_simulators
 
 if TYPE_CHECKING:
     import torch
@@ -75,7 +75,8 @@ def make_plan(arguments: Arguments) -> Plan:
     """Decide what to run.
 
     A checkpoint carries its configs: where one is given (not when it only lends its weights to a new training), they
-    are taken from it, and what was typed is set on top.
+    are taken from it, and what was typed is set on top. A policy can be watched in another simulator than it was
+    trained in, `--sim`, with that one's own config.
 
     Raises:
         ConfigError: Names the flag or the field that is wrong.
@@ -89,16 +90,20 @@ def make_plan(arguments: Arguments) -> Plan:
     experiment_name = agent_overrides.get("experiment_name", agent_cfg.experiment_name)
     experiment_dir = Path(flags.log_root) / experiment_name
     checkpoint = _find_checkpoint(arguments, experiment_dir)
-    env_cfg = task.env_cfg()
-    iterations_done = 0
+    iterations_done, written = 0, None
     if checkpoint is not None:
         metadata = _read_metadata(checkpoint, task)
         _refuse_other_agent(flags, metadata)
         if arguments.command != "train" or flags.resume:
             agent_name = metadata.get("agent_name", agent_name)
             agent_cfg = decode_agent(metadata["agent"], where=f"{checkpoint}: agent")
-            env_cfg = task.cfgs.decode(env_cfg, metadata.get("env", {}), where=f"{checkpoint}: env")
+            task = _where_it_was_trained(task, metadata, arguments)
+            if metadata.get("sim", task.simulator) == task.simulator:  # each simulator has its own kind of config
+                written = metadata.get("env", {})
             iterations_done = metadata["iteration"]
+    env_cfg = task.env_cfg()
+    if written is not None:
+        env_cfg = task.cfgs.decode(env_cfg, written, where=f"{checkpoint}: env")
     if arguments.command in _NUM_ENVS:
         env_cfg = task.cfgs.override(task.play_mode(env_cfg), _many(_NUM_ENVS[arguments.command]))
     agent_cfg, teachers = _with_overrides(agent_cfg, agent_overrides, arguments)
@@ -115,8 +120,8 @@ def make_plan(arguments: Arguments) -> Plan:
     )
 
 
-def _find_task(arguments: Arguments) -> TaskSpec[Any]:
-    """The task that was asked for, in the simulator that has it."""
+def _find_task(arguments: Arguments, sim: SimName | None = None) -> TaskSpec[Any]:
+    """The task that was asked for, in the simulator that has it, or in this one."""
     flags = arguments.flags
     if flags.task is None:
         names = [name for simulator in installed_simulators() for name in simulator.task_names()]
@@ -127,9 +132,22 @@ def _find_task(arguments: Arguments) -> TaskSpec[Any]:
         films=arguments.command == "play" or (train and flags.video),
         is_distributed=train and flags.distributed,
     )
-    simulator, task = choose_task(flags.task, flags.sim, request)
+    simulator, task = choose_task(flags.task, sim or flags.sim, request)
     if not simulator.takes_words:
         arguments.refuse_words()
+    return task
+
+
+def _where_it_was_trained(task: TaskSpec[Any], metadata: Mapping[str, Any], arguments: Arguments) -> TaskSpec[Any]:
+    """The task in the simulator of a checkpoint, unless another is asked for by name; a run goes on in its own."""
+    trained = metadata.get("sim", task.simulator)
+    if trained == task.simulator:
+        return task
+    if arguments.flags.sim == "auto":
+        return _find_task(arguments, trained)
+    if arguments.command == "train":
+        expected = f"{trained}, in which the run to go on with is"
+        raise ConfigError("--sim", got=task.simulator, expected=expected, fix="Leave the flag away.")
     return task
 
 

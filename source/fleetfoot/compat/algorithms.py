@@ -6,7 +6,10 @@ from typing import Any
 
 from fleetfoot.algorithms.config import (
     AdaptiveKlCfg,
+    DistillationCfg,
     FixedCfg,
+    HuberLossCfg,
+    MseLossCfg,
     PpoCfg,
     RateScheduleCfg,
     RndCfg,
@@ -19,9 +22,10 @@ from fleetfoot.compat.networks import translate_mlp
 from fleetfoot.compat.section import REQUIRED, Section
 from fleetfoot.errors import ConfigError
 
-__all__ = ["translate_ppo"]
+__all__ = ["translate_distillation", "translate_ppo"]
 
 _SAME_NUMBERS: dict[str, Any] = {"time_limit_bootstrap": "previous_value", "shuffle": "once"}
+_SAME_STUDENT: dict[str, Any] = {"window_remainder": "next_pass", "memory_after_update": "learning"}
 
 
 def translate_ppo(section: Section, same_numbers: bool, *, rnd_size: int | None, step_dt: float | None) -> PpoCfg:
@@ -33,10 +37,7 @@ def translate_ppo(section: Section, same_numbers: bool, *, rnd_size: int | None,
         rnd_size: Size of what random network distillation looks at, if it is known.
         step_dt: Duration of a control step [s], if it is known.
     """
-    section.class_name("PPO")
-    section.choose("optimizer", "adam", {"adam": None}, any_case=True)
-    section.without_effect("use_mixed_precision", False, "the update computes in single precision")
-    section.leave(("grad_reduce_bucket_mb",))
+    _how_it_is_computed(section)
     if section.take("share_cnn_encoders", False):
         section.notes.append(
             f"{section.where}.share_cnn_encoders: rsl_rl's optimiser has what is shared twice and moves it twice in a "
@@ -64,6 +65,40 @@ def translate_ppo(section: Section, same_numbers: bool, *, rnd_size: int | None,
         drop_remainder=True,
         **(_SAME_NUMBERS if same_numbers else {}),
     )
+
+
+def translate_distillation(section: Section, same_numbers: bool, *, num_steps: object) -> DistillationCfg:
+    """A student that learns from a teacher.
+
+    Args:
+        section: The algorithm.
+        same_numbers: Also do what rsl_rl does where fleetfoot knows better.
+        num_steps: Steps of a rollout, as they are written there.
+    """
+    _how_it_is_computed(section)
+    section.only("rnd_cfg", None, fix="A student is not rewarded, so nothing can be added to it.")
+    section.only("symmetry_cfg", None, fix="A student learns from what its teacher did, not from mirror images of it.")
+    cfg = section.build(
+        DistillationCfg,
+        same={"num_learning_epochs": 1, "gradient_length": 15, "learning_rate": 1e-3, "max_grad_norm": None},
+        max_grad_norm=section.take("max_grad_norm", None) or None,  # it is asked there whether it is true
+        loss=section.choose("loss_type", "mse", {"mse": MseLossCfg(), "huber": HuberLossCfg(delta=1.0)}),
+        **(_SAME_STUDENT if same_numbers else {}),
+    )
+    steps = cfg.num_learning_epochs * num_steps if isinstance(num_steps, int) else 0
+    if same_numbers and (left := steps % cfg.gradient_length):
+        section.notes.append(
+            f"{section.where}.gradient_length: the last {left} of the {steps} steps of an update teach nothing, as in "
+            "rsl_rl (window_remainder)."
+        )
+    return cfg
+
+
+def _how_it_is_computed(section: Section) -> None:
+    """What any algorithm there has."""
+    section.choose("optimizer", "adam", {"adam": None}, any_case=True)
+    section.without_effect("use_mixed_precision", False, "the update computes in single precision")
+    section.leave(("grad_reduce_bucket_mb",))
 
 
 def _schedule(section: Section) -> RateScheduleCfg:

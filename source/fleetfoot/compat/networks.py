@@ -21,7 +21,7 @@ from fleetfoot.models.config import (
     StateDependentGaussianCfg,
 )
 
-__all__ = ["translate_actor", "translate_critic", "translate_mlp"]
+__all__ = ["translate_actor", "translate_critic", "translate_mlp", "translate_student", "translate_teacher"]
 
 _ACTIVATIONS: Mapping[str, Activation] = {
     "elu": "elu",
@@ -56,6 +56,22 @@ def translate_actor(section: Section, input_size: int | None) -> ActorCfg:
         where, expected = f"{section.where}.distribution_cfg", "a distribution: PPO needs a policy that explores"
         raise ConfigError(where, got="none", expected=expected)
     distribution = _distribution(section.part("distribution_cfg"))
+    return section.build(ActorCfg, same={"obs_normalization": False}, distribution=distribution, **parts)
+
+
+def translate_student(section: Section, input_size: int | None) -> ActorCfg:
+    """The network that learns from a teacher; arguments as of the actor."""
+    if not section.has("distribution_cfg"):
+        where, expected = f"{section.where}.distribution_cfg", "a distribution, without which rsl_rl fails as it logs"
+        raise ConfigError(where, got="none", expected=expected)
+    return translate_teacher(section, input_size)
+
+
+def translate_teacher(section: Section, input_size: int | None) -> ActorCfg:
+    """The network that is learned from; arguments as of the actor. Of its distribution only the mode is looked at."""
+    parts, distribution = _model(section, input_size), GaussianCfg()
+    if section.has("distribution_cfg"):
+        distribution = _distribution(section.part("distribution_cfg"), may_be_certain=True)
     return section.build(ActorCfg, same={"obs_normalization": False}, distribution=distribution, **parts)
 
 
@@ -139,14 +155,17 @@ def _cnn(section: Section) -> CnnCfg:
     )
 
 
-def _distribution(section: Section) -> DistributionCfg:
+def _distribution(section: Section, *, may_be_certain: bool = False) -> DistributionCfg:
+    """What is random; `may_be_certain` allows an `init_std` of zero, which rsl_rl raises when it is used."""
     name = section.class_name("GaussianDistribution", "HeteroscedasticGaussianDistribution", "BetaDistribution")
     if name == "BetaDistribution":
         return section.build(BetaCfg, same={"action_range": (-1.0, 1.0)})
     same: dict[str, Any] = {"init_std": 1.0, "std_type": "scalar"}
+    init_std = section.take("init_std", 1.0)
+    rest = {"std_range": _std_range(section), "init_std": init_std or _SMALLEST_STD if may_be_certain else init_std}
     if name == "HeteroscedasticGaussianDistribution":
-        return section.build(StateDependentGaussianCfg, same=same, std_range=_std_range(section))
-    return section.build(GaussianCfg, same=same | {"learn_std": True}, std_range=_std_range(section))
+        return section.build(StateDependentGaussianCfg, same=same, **rest)
+    return section.build(GaussianCfg, same=same | {"learn_std": True}, **rest)
 
 
 def _std_range(section: Section) -> Any:

@@ -30,6 +30,7 @@ from fleetfoot.core.device import exact_device
 from fleetfoot.core.distributed import refuse_other_ranks
 from fleetfoot.errors import ConfigError
 from fleetfoot.runners import on_policy
+from fleetfoot.runners.config import OnPolicyRunnerCfg
 from fleetfoot.runners.policy import InferencePolicy
 
 __all__ = ["OnPolicyRunner", "Policy"]
@@ -64,9 +65,11 @@ class OnPolicyRunner:
         self.is_distributed, self.gpu_world_size, self.gpu_local_rank, self.gpu_global_rank = False, 1, 0, 0
         data = _with_defaults(train_cfg, log_dir)
         self._spec = {group: tuple(x.shape[1:]) for group, x in observe(env, env.device).items()}
-        self._cfg = translate_train_cfg(
-            data, observation_spec=self._spec, step_dt=step_dt_of(env), refuse_unknown=False
-        )
+        cfg = translate_train_cfg(data, observation_spec=self._spec, step_dt=step_dt_of(env), refuse_unknown=False)
+        if not isinstance(cfg, OnPolicyRunnerCfg):
+            fix = "Use the runner of its kind."
+            raise ConfigError("train_cfg.algorithm.class_name", got="Distillation", expected="PPO", fix=fix)
+        self._cfg = cfg
         self._env = self._adapt(data)
         self.logger = Logger(log_dir, self._cfg, num_envs=env.num_envs, device=str(device))
         self._runner = on_policy.OnPolicyRunner(self._env, self._cfg, device=exact_device(device), writer=self.logger)

@@ -14,12 +14,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
-from fleetfoot.compat.algorithms import translate_ppo
+from fleetfoot.compat.algorithms import translate_distillation, translate_ppo
 from fleetfoot.compat.migration import current_logger, migrate_isaaclab_cfg
-from fleetfoot.compat.networks import translate_actor, translate_critic
+from fleetfoot.compat.networks import translate_actor, translate_critic, translate_student, translate_teacher
 from fleetfoot.compat.section import REQUIRED, Section
 from fleetfoot.errors import ConfigError
-from fleetfoot.runners.config import ObsGroupsCfg, OnPolicyRunnerCfg
+from fleetfoot.runners.config import (
+    DistillationGroupsCfg,
+    DistillationRunnerCfg,
+    ObsGroupsCfg,
+    OnPolicyRunnerCfg,
+    RunnerCfg,
+)
 
 __all__ = ["IsaacLabCfg", "ObservationSpec", "translate_train_cfg"]
 
@@ -41,6 +47,16 @@ _OF_THE_SCRIPT = (
 )
 """Keys that Isaac Lab, mjlab or the runner itself puts there, for the script or the environment's wrapper to read."""
 
+_RUN: Mapping[str, Any] = {
+    "experiment_name": "rsl_rl",
+    "run_name": "",
+    "seed": 42,
+    "max_iterations": 1500,
+    "num_steps_per_env": REQUIRED,
+    "save_interval": REQUIRED,
+}
+"""What is called the same in every run, with the defaults there."""
+
 
 @runtime_checkable
 class IsaacLabCfg(Protocol):
@@ -59,8 +75,8 @@ def translate_train_cfg(
     same_numbers: bool = True,
     refuse_unknown: bool = True,
     report: Callable[[str], None] | None = None,
-) -> OnPolicyRunnerCfg:
-    """Our config of the run that rsl_rl would make of theirs.
+) -> RunnerCfg:
+    """Our config of the run that rsl_rl would make of theirs; which of its runners is meant, the algorithm says.
 
     Args:
         train_cfg: What rsl_rl's runner takes, or the object that Isaac Lab makes it of.
@@ -68,7 +84,8 @@ def translate_train_cfg(
             observations that is not named, a layer as wide as its input.
         step_dt: Duration of a control step [s]; needed where the config has per step what is per second here.
         same_numbers: Do what rsl_rl does also where fleetfoot knows better: what a truncated episode would have been
-            worth is the value before its last step, and every epoch goes through the samples in the same order.
+            worth is the value before its last step, and every epoch goes through the samples in the same order; a
+            student learns nothing from steps that fill no window.
         refuse_unknown: Whether a key of the outermost dict that rsl_rl would not even look at is an error, or is only
             reported.
         report: Takes what a person should know, a sentence at a time; by default a warning.
@@ -88,10 +105,7 @@ def translate_train_cfg(
     return cfg
 
 
-def _runner(
-    section: Section, spec: ObservationSpec | None, same_numbers: bool, step_dt: float | None
-) -> OnPolicyRunnerCfg:
-    section.class_name("OnPolicyRunner", default="OnPolicyRunner")
+def _runner(section: Section, spec: ObservationSpec | None, same_numbers: bool, step_dt: float | None) -> RunnerCfg:
     for old in ("policy", "empirical_normalization"):
         if section.take(old, {}) not in ({}, None):
             fix = "Bring the config to the form of 5.x: migrate_train_cfg(train_cfg, version)."
@@ -100,6 +114,16 @@ def _runner(
     section.without_effect("check_for_nan", True, "what is not finite is always looked for")
     section.without_effect("torch_compile_mode", None, "networks are not compiled")
     algorithm = section.part("algorithm")
+    if algorithm.class_name("PPO", "Distillation") == "PPO":
+        section.class_name("OnPolicyRunner", default="OnPolicyRunner")
+        return _on_policy(section, algorithm, spec, same_numbers, step_dt)
+    section.class_name("DistillationRunner", default="DistillationRunner")
+    return _distillation(section, algorithm, spec, same_numbers)
+
+
+def _on_policy(
+    section: Section, algorithm: Section, spec: ObservationSpec | None, same_numbers: bool, step_dt: float | None
+) -> OnPolicyRunnerCfg:
     groups = _obs_groups(section, spec, is_curious=algorithm.has("rnd_cfg"))
     ppo = translate_ppo(algorithm, same_numbers, rnd_size=_size(groups.rnd_state, spec), step_dt=step_dt)
     actor = translate_actor(section.part("actor"), _size(groups.actor, spec))
@@ -107,19 +131,23 @@ def _runner(
     if same_numbers and (actor.memory is not None or critic.memory is not None):
         ppo = replace(ppo, shuffle="never")  # there, networks that remember learn from the environments in their order
     return section.build(
-        OnPolicyRunnerCfg,
-        same={
-            "experiment_name": "rsl_rl",
-            "run_name": "",
-            "seed": 42,
-            "max_iterations": 1500,
-            "num_steps_per_env": REQUIRED,
-            "save_interval": REQUIRED,
-        },
+        OnPolicyRunnerCfg, same=_RUN, obs_groups=groups, algorithm=ppo, actor=actor, critic=critic, **_logger(section)
+    )
+
+
+def _distillation(
+    section: Section, algorithm: Section, spec: ObservationSpec | None, same_numbers: bool
+) -> DistillationRunnerCfg:
+    part = section.part("obs_groups", section.take("obs_groups", {}))
+    sets: dict[str, Any] = {name: _obs_set(part, name, spec) for name in ("student", "teacher")}
+    groups = part.build(DistillationGroupsCfg, same={}, **sets)
+    return section.build(
+        DistillationRunnerCfg,
+        same=_RUN,
         obs_groups=groups,
-        algorithm=ppo,
-        actor=actor,
-        critic=critic,
+        algorithm=translate_distillation(algorithm, same_numbers, num_steps=section.take("num_steps_per_env")),
+        student=translate_student(section.part("student"), _size(groups.student, spec)),
+        teacher=translate_teacher(section.part("teacher"), _size(groups.teacher, spec)),
         **_logger(section),
     )
 

@@ -9,7 +9,8 @@ import mujoco
 import mujoco.viewer
 
 from fleetfoot.core.vec_env import VecEnv
-from fleetfoot.envs.video import require_filmed
+from fleetfoot.envs.video import FilmedEnv
+from fleetfoot.errors import ContractError
 
 __all__ = ["Viewer"]
 
@@ -26,7 +27,10 @@ class Viewer:
     """
 
     def __init__(self, env: VecEnv) -> None:
-        self._env = require_filmed(env)
+        if not isinstance(env, FilmedEnv):
+            expected = "an environment that offers fleetfoot.envs.video.FilmedEnv: states, and the model they are of"
+            raise ContractError("a window", got=type(env).__name__, expected=expected)
+        self._env = env
         self._model = mujoco.MjModel.from_xml_string(self._env.model_xml)
         self._data = mujoco.MjData(self._model)
         self._window = mujoco.viewer.launch_passive(self._model, self._data, show_left_ui=False, show_right_ui=False)

@@ -30,22 +30,25 @@ class ObservationInput(nn.Module):
     """Flat observation groups side by side, normalised if asked to, and what encoders make of images.
 
     Args:
-        groups: Names of the flat groups.
-        flat_size: Size of all of them together.
-        normalize: Whether to scale them by running moments.
+        flat_groups: Name of each flat group to its size.
+        normalize: Whether to scale them by running moments: all, or those named.
         encoders: Image group to the network that reads it.
     """
 
     def __init__(
-        self, groups: Sequence[str], flat_size: int, *, normalize: bool, encoders: Mapping[str, Cnn] | None = None
+        self,
+        flat_groups: Mapping[str, int],
+        *,
+        normalize: bool | Sequence[str],
+        encoders: Mapping[str, Cnn] | None = None,
     ) -> None:
         super().__init__()
-        self.groups, self.flat_size = tuple(groups), flat_size
+        self.groups, self.flat_size = tuple(flat_groups), sum(flat_groups.values())
         encoders = encoders or {}
         self.images = {group: encoder.in_shape for group, encoder in encoders.items()}
         """Image group to its shape, `(C, H, W)`."""
-        self.size = flat_size + sum(encoder.out_dim for encoder in encoders.values())
-        self.normalizer = EmpiricalNormalizer(flat_size) if normalize and groups else None
+        self.size = self.flat_size + sum(encoder.out_dim for encoder in encoders.values())
+        self.normalizer = _build_normalizer(flat_groups, normalize)
         self.image_encoders = dict(encoders)
         """Image group to the network that reads it."""
         self.encoders = nn.ModuleDict(self.image_encoders)
@@ -74,6 +77,14 @@ class ObservationInput(nn.Module):
         """Let the normaliser, if there is one, see the rollouts of all ranks."""
         if self.normalizer is not None:
             self.normalizer.update(self.concat(obs), ranks)
+
+
+def _build_normalizer(sizes: Mapping[str, int], normalize: bool | Sequence[str]) -> EmpiricalNormalizer | None:
+    scaled = [group for group in sizes if (normalize if isinstance(normalize, bool) else group in normalize)]
+    if not scaled:
+        return None
+    kept = torch.cat([torch.full((size,), group not in scaled) for group, size in sizes.items()])
+    return EmpiricalNormalizer(len(kept), kept=kept if len(scaled) < len(sizes) else None)
 
 
 @final

@@ -159,7 +159,7 @@ def check_action_range(cfg: DistributionCfg, images: Iterable[MirrorImage]) -> N
 def build_inputs(
     groups: Sequence[str],
     spec: ObservationSpec,
-    normalize: bool,
+    normalize: bool | Sequence[str],
     where: str,
     encoders: Mapping[str, Cnn] = MappingProxyType({}),
 ) -> ObservationInput:
@@ -168,7 +168,7 @@ def build_inputs(
     Args:
         groups: What it reads.
         spec: What there is to read.
-        normalize: Whether flat groups are scaled by running moments.
+        normalize: Whether flat groups are scaled by running moments: all, or those named.
         where: The dotted path of `groups`, for errors.
         encoders: Image group to the network that it is seen through.
 
@@ -176,11 +176,15 @@ def build_inputs(
         ConfigError: A group does not exist or has a shape that the network cannot read.
     """
     check_groups(groups, spec, where)
-    flat = [group for group in groups if len(spec[group]) == 1]
+    flat = {group: spec[group][0] for group in groups if len(spec[group]) == 1}
+    named = () if isinstance(normalize, bool) else normalize
+    if stray := next((group for group in named if group not in flat), None):
+        expected = f"a flat group among those that are read: {', '.join(flat) or 'there is none'}"
+        raise ConfigError(f"obs_normalization of {where}", got=repr(stray), expected=expected)
     seen = {group: encoders[group] for group in groups if group in encoders}
     if unseen := next((group for group in groups if group not in flat and group not in seen), None):
         raise ConfigError(where, got=f"the image {unseen!r}", expected="flat groups, of shape [O]")
-    return ObservationInput(flat, sum(spec[group][0] for group in flat), normalize=normalize, encoders=seen)
+    return ObservationInput(flat, normalize=normalize, encoders=seen)
 
 
 def _build_head(cfg: DistributionCfg, num_actions: int) -> ActionHead:

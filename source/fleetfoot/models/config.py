@@ -204,8 +204,8 @@ class ActorCfg:
     cnn_by_group: Mapping[str, CnnCfg] = field(default_factory=dict)
     """Observation groups that are seen in another way than `cnn` says."""
     distribution: DistributionCfg = GaussianCfg()
-    obs_normalization: bool = False
-    """Scale flat observations by their running mean and standard deviation."""
+    obs_normalization: bool | tuple[str, ...] = False
+    """Scale flat observations by their running mean and standard deviation: all groups, or those named."""
 
 
 @config
@@ -220,7 +220,7 @@ class CriticCfg:
     """How images among the observations are seen, each by a network of its own; null if there are none."""
     cnn_by_group: Mapping[str, CnnCfg] = field(default_factory=dict)
     """Observation groups that are seen in another way than `cnn` says."""
-    obs_normalization: bool = False
-    """Scale flat observations by their running mean and standard deviation."""
+    obs_normalization: bool | tuple[str, ...] = False
+    """Scale flat observations by their running mean and standard deviation: all groups, or those named."""
     value_normalization: bool = False
     """Learn values in units of the running moments of the returns (PopArt): for rewards that are large or small."""

@@ -23,17 +23,22 @@ class EmpiricalNormalizer(nn.Module):
     Args:
         size: Number of features `O`.
         eps: Added to the standard deviation, so that a constant feature is not blown up.
+        kept: Which features are left as they are, bool `[O]`; None for none.
     """
 
     mean: Tensor
     var: Tensor
     count: Tensor
+    learned: Tensor | None
 
-    def __init__(self, size: int, eps: float = 1e-2) -> None:
+    def __init__(self, size: int, eps: float = 1e-2, kept: Tensor | None = None) -> None:
         super().__init__()
         self.eps = eps
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("var", torch.ones(size))
+        self.register_buffer("learned", None if kept is None else 1.0 - kept.float(), persistent=False)
+        if kept is not None:
+            self.var[kept] = (1.0 - eps) ** 2  # so that they are divided by one
         self.register_buffer("count", torch.zeros((), dtype=torch.int64))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -52,6 +57,8 @@ class EmpiricalNormalizer(nn.Module):
         size = flat.shape[0] * ranks.world_size
         self.count += size
         weight = size / self.count
+        if self.learned is not None:
+            weight = weight * self.learned
         delta = new_mean - self.mean
         self.mean += weight * delta
         self.var += weight * (new_var - self.var + delta * (new_mean - self.mean))

@@ -1,4 +1,4 @@
-"""What is drawn over a simulation: arrows for command and motion in the scene, text in the frame."""
+"""What is drawn into a simulation: arrows for command and motion."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Final
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
-__all__ = ["COMMAND_COLOUR", "MOTION_COLOUR", "add_motion", "write_text"]
+__all__ = ["COMMAND_COLOUR", "MOTION_COLOUR", "add_motion"]
 
 COMMAND_COLOUR: Final = (0.20, 0.85, 0.35)
 MOTION_COLOUR: Final = (0.15, 0.50, 1.00)
@@ -71,30 +70,3 @@ def _add(
     geom.emission = 0.45  # readable in the robot's shadow as well
     geom.castshadow = 0
     scene.ngeom += 1
-
-
-def write_text(
-    frame: NDArray[np.uint8], lines: list[list[tuple[str, tuple[float, float, float]]]]
-) -> NDArray[np.uint8]:
-    """The frame with lines of coloured text on a dark strip at its lower edge; as it is where it is too small to read.
-
-    Args:
-        frame: `[height, width, 3]`.
-        lines: Each line as pieces of text with their colours.
-    """
-    height, width, _ = frame.shape
-    if not lines or height < 120:
-        return frame
-    pixels = max(11, height // 32)
-    font = ImageFont.load_default(pixels)
-    step = round(pixels * 1.45)
-    image = Image.fromarray(frame)
-    draw = ImageDraw.Draw(image, "RGBA")
-    top = height - step * len(lines) - pixels // 2
-    draw.rectangle((0, top, width, height), fill=(12, 16, 22, 150))
-    for row, pieces in enumerate(lines):
-        x = float(pixels)
-        for text, colour in pieces:
-            draw.text((x, top + pixels // 3 + row * step), text, font=font, fill=tuple(round(255 * c) for c in colour))
-            x += draw.textlength(text, font=font)
-    return np.asarray(image)

@@ -1,10 +1,10 @@
-"""Draw a recording as a video, in a process of its own.
+"""Make a video of a recording or of pictures, in a process of its own.
 
     python -m fleetfoot.sim.render RECORDING.npz OUT.mp4 [--nice 10]
 
-OpenGL lives and dies here, away from training: a driver that is missing, hangs or crashes costs a video and no more.
-`MUJOCO_GL` is the user's where it is set; else what works is found by trying (EGL, OSMesa, and GLFW where there is a
-display), each in a fresh interpreter, since a half-loaded OpenGL cannot be replaced.
+OpenGL lives and dies here, away from training (pictures need none): a driver that is missing, hangs or crashes costs a
+video and no more. `MUJOCO_GL` is the user's where it is set; else what works is found by trying (EGL, OSMesa, and GLFW
+where there is a display), each in a fresh interpreter, since a half-loaded OpenGL cannot be replaced.
 
 Exit status: 0 drawn; 1 something unforeseen, with its traceback; 2 recording or target are at fault; 3 no OpenGL.
 """
@@ -19,20 +19,22 @@ import sys
 import warnings
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fleetfoot.errors import FleetfootError, OutputError
+from fleetfoot.sim.captions import Line, plain_lines, write_text
+from fleetfoot.sim.footage import Footage, load_footage
 from fleetfoot.sim.opengl import HOW_TO_GET_OPENGL, backends
+from fleetfoot.sim.pictures import Pictures
 from fleetfoot.sim.recording import Recording, base_velocity
 
 __all__ = ["NO_OPENGL", "NO_OPENGL_STATUS", "draw", "main"]
 
 NO_OPENGL_STATUS: Final = 3
 NO_OPENGL: Final = f"cannot draw: no OpenGL that works without a screen. {HOW_TO_GET_OPENGL}"
-_TEXT_COLOUR: Final = (0.92, 0.94, 0.96)
 
 
 class _NoOpenGlError(Exception):
@@ -42,7 +44,7 @@ class _NoOpenGlError(Exception):
 def main(argv: list[str] | None = None) -> int:
     """Draw one recording; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m fleetfoot.sim.render", description="Draw a recording as a video.")
-    parser.add_argument("recording", type=Path, help="what was recorded: an .npz file")
+    parser.add_argument("recording", type=Path, help="what was filmed: an .npz file")
     parser.add_argument("out", type=Path, help="the video to write: an .mp4 file")
     parser.add_argument("--nice", type=int, default=0, help="how much to give way to other processes, 0 to 19")
     parser.add_argument("--backends", help="what MUJOCO_GL to try, separated by commas (default: what could work here)")
@@ -53,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
     first, *others = args.backends.split(",") if args.backends else backends(os.environ)
     os.environ["MUJOCO_GL"] = first
     try:
-        draw(Recording.load(args.recording), args.out)
+        draw(load_footage(args.recording), args.out)
     except _NoOpenGlError as error:
         if others:
             _start_over(before, args, others)
@@ -72,8 +74,8 @@ def _start_over(environ: dict[str, str], args: argparse.Namespace, remaining: li
     os.execve(sys.executable, [*command, "--backends", ",".join(remaining)], environ)
 
 
-def draw(recording: Recording, path: Path) -> None:
-    """Write the recording as an H.264 video that browsers play. It appears under its name when it is complete.
+def draw(footage: Footage, path: Path) -> None:
+    """Write what was filmed as an H.264 video that browsers play. It appears under its name when it is complete.
 
     Raises:
         OutputError: The video cannot be written.
@@ -82,9 +84,10 @@ def draw(recording: Recording, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.touch()  # the system's own words if it cannot be written, rather than the encoder's
-        with contextlib.closing(_frames(recording)) as frames:
+        with contextlib.closing(_frames_of(footage)) as frames:
             first = next(frames)  # no encoder is started for what cannot be drawn
-            with _encoder(partial, recording) as send:
+            height, width, _ = first.shape
+            with _encoder(partial, (width, height), footage.fps) as send:
                 for frame in itertools.chain([first], frames):
                     send(np.ascontiguousarray(frame))
         partial.replace(path)
@@ -94,20 +97,38 @@ def draw(recording: Recording, path: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
+def _frames_of(footage: Footage) -> Generator[NDArray[np.uint8]]:
+    """All frames, `[height, width, 3]` each, both even: H.264 takes no other."""
+    match footage:
+        case Recording():
+            return _drawn(footage)
+        case Pictures():
+            return _shown(footage)
+        case _:
+            assert_never(footage)
+
+
+def _shown(pictures: Pictures) -> Generator[NDArray[np.uint8]]:
+    for frame, caption in zip(pictures.frames(), pictures.captions, strict=True):
+        height, width, _ = frame.shape
+        even = np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        yield write_text(even, plain_lines(caption))
+
+
 def _even(size: tuple[int, int]) -> tuple[int, int]:
     width, height = size
     return width + width % 2, height + height % 2
 
 
 @contextlib.contextmanager
-def _encoder(path: Path, recording: Recording) -> Iterator[Any]:
+def _encoder(path: Path, size: tuple[int, int], fps: float) -> Iterator[Any]:
     """Takes frames `[height, width, 3]` of bytes, one call each."""
     import imageio_ffmpeg  # looks for its executable when imported
 
     writer = imageio_ffmpeg.write_frames(
         str(path),
-        _even(recording.size),
-        fps=recording.fps,  # pyright: ignore[reportArgumentType]  it takes any number
+        size,
+        fps=fps,  # pyright: ignore[reportArgumentType]  it takes any number
         codec="libx264",
         pix_fmt_out="yuv420p",
         macro_block_size=2,
@@ -122,25 +143,25 @@ def _encoder(path: Path, recording: Recording) -> Iterator[Any]:
         writer.close()
 
 
-def _frames(recording: Recording) -> Generator[NDArray[np.uint8]]:
+def _drawn(recording: Recording) -> Generator[NDArray[np.uint8]]:
     """The recording's frames, `[height, width, 3]` each."""
     mujoco = _import_mujoco()
     from fleetfoot.sim.terrain.trim import stretches, trim_height_fields
 
     model = _compile(mujoco, recording)
     if not model.nhfield:
-        yield from _frames_of(mujoco, model, recording, slice(0, len(recording.qpos)))
+        yield from _drawn_part(mujoco, model, recording, slice(0, len(recording.qpos)))
         return
     places = recording.qpos[:, :2]
     for part in stretches(places):
         model = _compile(mujoco, recording)  # anew: what is left out of one part is seen in the next
         trim_height_fields(mujoco, model, places[part])
-        yield from _frames_of(mujoco, model, recording, part)
+        yield from _drawn_part(mujoco, model, recording, part)
 
 
-def _frames_of(mujoco: Any, model: Any, recording: Recording, part: slice) -> Generator[NDArray[np.uint8]]:
+def _drawn_part(mujoco: Any, model: Any, recording: Recording, part: slice) -> Generator[NDArray[np.uint8]]:
     """Some of the frames."""
-    from fleetfoot.sim.overlay import COMMAND_COLOUR, MOTION_COLOUR, add_motion, write_text
+    from fleetfoot.sim.overlay import COMMAND_COLOUR, MOTION_COLOUR, add_motion
 
     data = mujoco.MjData(model)
     width, height = _even(recording.size)
@@ -153,7 +174,7 @@ def _frames_of(mujoco: Any, model: Any, recording: Recording, part: slice) -> Ge
             data.qpos[:] = recording.qpos[index]
             mujoco.mj_forward(model, data)  # lights and cameras follow the centre of mass
             renderer.update_scene(data, camera)
-            lines: list[list[tuple[str, tuple[float, float, float]]]] = []
+            lines: list[Line] = []
             if has_command:
                 command, yaw = recording.command[index], _yaw(data.body(1).xmat)
                 above = data.body(1).xpos + np.array([0.0, 0.0, 0.30])
@@ -162,7 +183,7 @@ def _frames_of(mujoco: Any, model: Any, recording: Recording, part: slice) -> Ge
                 lines.append([(_motion_text("cmd", command), COMMAND_COLOUR)])
                 lines[0].append((_motion_text("    vel", motion[index]), MOTION_COLOUR))
             if recording.captions:
-                lines += [[(line, _TEXT_COLOUR)] for line in recording.captions[index].splitlines()]
+                lines += plain_lines(recording.captions[index])
             yield write_text(renderer.render(), lines)
 
 

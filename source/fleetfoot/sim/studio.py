@@ -15,7 +15,7 @@ from typing import IO, Final, final
 
 import fleetfoot
 from fleetfoot.errors import OutputError
-from fleetfoot.sim.recording import Recording
+from fleetfoot.sim.footage import Footage
 from fleetfoot.sim.render import NO_OPENGL_STATUS
 
 __all__ = ["RenderJob", "Studio"]
@@ -25,11 +25,11 @@ _NICENESS: Final = 10
 
 @final
 class RenderJob:
-    """One recording and the process that draws it."""
+    """What was filmed, and the process that makes a video of it."""
 
-    def __init__(self, recording: Recording, path: Path) -> None:
+    def __init__(self, footage: Footage, path: Path) -> None:
         self.path = path
-        self._recording = recording
+        self._footage = footage
         self._source = path.with_name(f".{path.stem}.npz")
         self._process: subprocess.Popen[bytes] | None = None
         self._said: IO[bytes] | None = None
@@ -42,7 +42,7 @@ class RenderJob:
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._recording.save(self._source)
+            self._footage.save(self._source)
             self._said = tempfile.TemporaryFile()  # noqa: SIM115  closed by `stop`; a pipe nobody reads could fill up
             environ, arguments = dict(os.environ), [str(self._source), str(self.path)]
             package = str(Path(fleetfoot.__file__).parents[1])
@@ -109,12 +109,16 @@ class Studio:
         finished, self._finished = self._finished, []
         return finished
 
-    def order(self, recording: Recording, path: Path) -> None:
+    def order(self, footage: Footage, path: Path) -> None:
         """Draw this when it is its turn; nothing once this is closed."""
         if self.is_closed:
             return
-        self._waiting.append(RenderJob(recording, path))
+        self._waiting.append(RenderJob(footage, path))
         self.attend()
+
+    def give_up(self, why: str) -> None:
+        """Say that no more can be filmed; what was ordered is still drawn."""
+        self._say(f"no more videos: {why}")
 
     def attend(self) -> None:
         """See whether the current video is finished, and start the next one. Never waits, never raises."""
@@ -162,6 +166,9 @@ class Studio:
             self._waiting.clear()
 
     def _complain(self, job: RenderJob, why: str) -> None:
+        self._say(f"video {job.path} was not made: {why}")
+
+    def _say(self, message: str) -> None:
         report, self._report = self._report, None
         if report is not None:
-            report(f"video {job.path} was not made: {why}")
+            report(message)

@@ -5,12 +5,12 @@ import torch
 
 from fleetfoot.algorithms.build import build_algorithm, check_config
 from fleetfoot.algorithms.build_distillation import build_distillation
-from fleetfoot.algorithms.config import DistillationCfg, PpoCfg, RndCfg, SymmetryCfg
+from fleetfoot.algorithms.config import DistillationCfg, KlLossCfg, MseLossCfg, PpoCfg, RndCfg, SymmetryCfg
 from fleetfoot.core.symmetry import SignedPermutation
 from fleetfoot.core.toy_env import ToyEnv
 from fleetfoot.core.vec_env import ActionSpec
 from fleetfoot.errors import ConfigError, ContractError
-from fleetfoot.models.config import ActorCfg, CnnCfg, CriticCfg, MlpCfg
+from fleetfoot.models.config import ActorCfg, BetaCfg, CnnCfg, CriticCfg, MlpCfg
 from fleetfoot.runners.config import DistillationGroupsCfg, DistillationRunnerCfg, ObsGroupsCfg, OnPolicyRunnerCfg
 
 SMALL = MlpCfg(hidden_dims=(4,))
@@ -155,6 +155,8 @@ STUDENT = DistillationRunnerCfg(
     student=ActorCfg(network=SMALL, obs_normalization=True),
     teacher=ActorCfg(network=MlpCfg(hidden_dims=(7,))),
 )
+BETA = ActorCfg(network=SMALL, distribution=BetaCfg(action_range=(-2.0, 1.0)))
+BY_DIVERGENCE = DistillationCfg(loss=KlLossCfg())
 
 
 def test_student_and_teachers_are_those_of_the_config():
@@ -198,6 +200,31 @@ def test_the_student_follows_from_the_seed_whoever_its_teachers_are():
             "environments. Use one of [1, 2, 4], or change env.scene.num_envs.",
         ),
         (
+            {"algorithm": DistillationCfg(num_mini_batches=2, window_remainder="next_pass")},
+            "agent.algorithm.num_mini_batches: got 2, with agent.algorithm.window_remainder=next_pass; "
+            "expected 1, as in rsl_rl.",
+        ),
+        (
+            {"algorithm": DistillationCfg(num_mini_batches=2, memory_after_update="learning")},
+            "agent.algorithm.num_mini_batches: got 2, with agent.algorithm.memory_after_update=learning; "
+            "expected 1, as in rsl_rl.",
+        ),
+        (
+            {"teacher": BETA, "algorithm": DistillationCfg(loss=KlLossCfg())},
+            "agent.student.distribution.kind: got gaussian; expected beta, as of agent.teacher, for a divergence "
+            "from it. Or use another agent.algorithm.loss.kind: mse, huber.",
+        ),
+        (
+            {"teacher": BETA, "student": replace(BETA, distribution=BetaCfg()), "algorithm": BY_DIVERGENCE},
+            "agent.student.distribution.action_range: got [-1.0, 1.0]; expected [-2.0, 1.0], as of agent.teacher, "
+            "for a divergence from it. Or use another agent.algorithm.loss.kind: mse, huber.",
+        ),
+        (
+            {"teacher": BETA, "more_teachers": (ActorCfg(),)},
+            "agent.more_teachers[0].distribution.kind: got gaussian; expected beta, as of agent.teacher: "
+            "all teachers have the same.",
+        ),
+        (
             {"more_teachers": (ActorCfg(),) * 4},
             "agent.more_teachers: got 5 teachers, with 4 environments; expected an environment for each. "
             "Have more of them.",
@@ -208,3 +235,35 @@ def test_what_cannot_work_between_a_student_and_an_environment(change, message):
     with pytest.raises(ConfigError) as caught:
         check_config(ToyEnv(4), replace(STUDENT, **change))
     assert str(caught.value) == message
+
+
+def distilled(change, iterations):
+    """What teachers did in the last rollout, `[T, N]`, and the loss of each."""
+    env = ToyEnv(4)
+    algorithm = build_distillation(env, replace(STUDENT, **change), torch.device("cpu"))
+    algorithm.teachers.sources = ("teacher.pt",)
+    algorithm.train_mode()
+    obs, losses, taught = env.reset(1), [], None
+    for _ in range(iterations):
+        for _ in range(STUDENT.num_steps_per_env):
+            result = env.step(algorithm.act(obs))
+            algorithm.record(result)
+            obs = result.obs
+        taught = algorithm.buffer.distribution.mode()[..., 0].clone()
+        losses.append(algorithm.update(obs)["Loss/behavior"].item())
+    return taught, losses
+
+
+@pytest.mark.parametrize(("loss", "student"), [(MseLossCfg(), STUDENT.student), (KlLossCfg(), BETA)])
+def test_a_teacher_that_acts_within_bounds(loss, student):
+    algorithm = DistillationCfg(loss=loss, learning_rate=1e-2)
+    taught, losses = distilled({"teacher": BETA, "student": student, "algorithm": algorithm}, 40)
+    assert ((taught > -2.0) & (taught < 1.0)).all()
+    assert losses[-1] < losses[0] / 3
+
+
+def test_teachers_that_act_within_bounds_each_of_its_own():
+    other = replace(BETA, distribution=BetaCfg(action_range=(4.0, 5.0)))
+    taught, _ = distilled({"teacher": BETA, "more_teachers": (other,)}, 1)
+    assert ((taught[:, :2] > -2.0) & (taught[:, :2] < 1.0)).all()
+    assert ((taught[:, 2:] > 4.0) & (taught[:, 2:] < 5.0)).all()

@@ -35,7 +35,7 @@ CFG = DistillationCfg(gradient_length=3, learning_rate=1e-2)  # windows of 3, 3 
 
 
 def make_actor(group: str, size: int, memory, *, std: float, normalize: bool = False) -> Actor:
-    inputs = ObservationInput((group,), size, normalize=normalize)
+    inputs = ObservationInput({group: size}, normalize=normalize)
     return Actor(inputs, memory, Mlp(memory.out_dim, 1, SMALL), GaussianHead(1, GaussianCfg(init_std=std)))
 
 
@@ -118,28 +118,32 @@ def slow_update(algorithm: Distillation) -> Actor:
     student = copy.deepcopy(algorithm.student).double()
     adam = torch.optim.Adam(student.parameters(), lr=cfg.learning_rate)
     order, envs = make_generator(SEED, "shuffling"), list(range(N))
+    loss, steps = 0.0, 0
     for _ in range(cfg.num_learning_epochs):
         if cfg.num_mini_batches > 1:
             envs = torch.randperm(N, generator=order).tolist()
         size = N // cfg.num_mini_batches
         for part in (envs[i : i + size] for i in range(0, N, size)):
             states = {n: tuple(x[0, :, n : n + 1].double() for x in buffer.actor_state) for n in part}
-            for start in range(0, T, cfg.gradient_length):
-                loss = 0.0
-                for t in range(start, min(start + cfg.gradient_length, T)):
-                    for n in part:
-                        if t > 0 and buffer.done[t - 1, n]:
-                            states[n] = tuple(torch.zeros_like(x) for x in states[n])
-                        seen = {"policy": buffer.obs["policy"][t, n : n + 1].double()}
-                        said, states[n] = student.step(seen, states[n])
-                        label = type(said)(*(x[t] for x in buffer.distribution))
-                        loss = loss + slow_loss(cfg.loss.kind, said, label, n) / size
+            for t in range(T):
+                for n in part:
+                    if t > 0 and buffer.done[t - 1, n]:
+                        states[n] = tuple(torch.zeros_like(x) for x in states[n])
+                    seen = {"policy": buffer.obs["policy"][t, n : n + 1].double()}
+                    said, states[n] = student.step(seen, states[n])
+                    label = type(said)(*(x[t] for x in buffer.distribution))
+                    loss = loss + slow_loss(cfg.loss.kind, said, label, n) / size
+                steps += 1
+                is_last = cfg.window_remainder == "shorter" and t == T - 1
+                if steps < cfg.gradient_length and not is_last:
+                    continue
                 adam.zero_grad()
                 loss.backward()
                 if cfg.max_grad_norm is not None:
                     torch.nn.utils.clip_grad_norm_(student.parameters(), cfg.max_grad_norm)
                 adam.step()
                 states = {n: tuple(x.detach() for x in state) for n, state in states.items()}
+                loss, steps = 0.0, 0
     return student
 
 
@@ -152,6 +156,8 @@ CASES = {
     "tight clip": replace(CFG, max_grad_norm=0.01),
     "single steps": replace(CFG, gradient_length=1),
     "more than the rollout": replace(CFG, gradient_length=99),
+    "over two passes": replace(CFG, num_learning_epochs=2, gradient_length=4, window_remainder="next_pass"),
+    "longer than a pass": replace(CFG, num_learning_epochs=5, gradient_length=10, window_remainder="next_pass"),
 }
 
 
@@ -185,6 +191,8 @@ def test_the_length_of_the_windows_matters_to_a_memory(make):
         (replace(CFG, gradient_length=7), 1),
         (replace(CFG, gradient_length=4), 2),
         (replace(CFG, num_learning_epochs=2, num_mini_batches=4), 24),
+        (replace(CFG, window_remainder="next_pass"), 2),
+        (replace(CFG, window_remainder="next_pass", num_learning_epochs=3), 7),
     ],
 )
 def test_there_is_one_step_for_each_window(make, cfg, count):
@@ -328,6 +336,26 @@ def test_memory_goes_on_from_one_rollout_to_the_next(make):
     algorithm.forget()
     assert not algorithm._state[0].any()
     assert not algorithm.teachers.states[0][0].any()
+
+
+def test_memory_can_go_on_from_what_was_learned_and_teachers_then_remember_nothing(make):
+    cfg = replace(CFG, gradient_length=T, memory_after_update="learning")
+    once, env = make(cfg, memory=True)
+    last_obs = roll_out(once, env, env.reset(1))
+    seen, done, (acted,) = once.buffer.obs["policy"].clone(), once.buffer.done.clone(), once._state
+    once.update(last_obs)
+    torch.testing.assert_close(once._state[0], acted)  # one pass, with the parameters that it acted with
+    state = once.student.memory.initial_state(N, CPU)
+    for t in range(T):
+        _, state = once.student.step({"policy": seen[t]}, state)
+        state = tuple(x * ~done[t][:, None] for x in state)
+    twice, env = make(replace(cfg, num_learning_epochs=2), memory=True)
+    last_obs = roll_out(twice, env, env.reset(1))
+    assert twice.teachers.states[0][0].any()
+    twice.update(last_obs)  # a second pass, with the parameters after the first one
+    torch.testing.assert_close(twice._state, state)
+    assert (state[0] - acted).abs().max() > 1e-3
+    assert not twice.teachers.states[0][0].any()
 
 
 @pytest.mark.parametrize("memory", [False, True])

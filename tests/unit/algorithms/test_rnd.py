@@ -31,7 +31,7 @@ PLAIN = RndCfg(
 
 def make_rnd(cfg: RndCfg = PLAIN) -> Rnd:
     """Predicts `(0, 0)` of what is `(3 x, 4 x)`."""
-    networks = RndNetworks(cfg, ObservationInput(["policy"], 1, normalize=cfg.state_normalization))
+    networks = RndNetworks(cfg, ObservationInput({"policy": 1}, normalize=cfg.state_normalization))
     for parameter in networks.parameters():
         nn.init.zeros_(parameter)
     nn.init.ones_(networks.target.layers[0].weight)

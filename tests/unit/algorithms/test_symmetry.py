@@ -222,7 +222,7 @@ def make_remembering(cfg: SymmetryCfg, *, symmetric: bool, critic_remembers: boo
     torch.manual_seed(3)
 
     def inputs(group: str) -> ObservationInput:
-        return ObservationInput([group], env.observation_spec[group][0], normalize=False)
+        return ObservationInput({group: env.observation_spec[group][0]}, normalize=False)
 
     memory: Memory = Average(2, symmetric=symmetric)
     head = GaussianHead(1, GaussianCfg(init_std=0.5))

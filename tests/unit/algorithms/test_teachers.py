@@ -76,7 +76,7 @@ def test_nothing_of_a_teacher_can_be_trained():
 def test_a_teacher_that_remembers_forgets_where_its_episodes_end(gru):
     def remembering(hidden: int) -> Actor:
         torch.manual_seed(hidden)
-        inputs = ObservationInput(("policy",), 2, normalize=False)
+        inputs = ObservationInput({"policy": 2}, normalize=False)
         return Actor(inputs, gru(2, hidden), Mlp(hidden, 1, MlpCfg(hidden_dims=(4,))), GaussianHead(1, GaussianCfg()))
 
     actors = [remembering(3), remembering(5)]

@@ -32,7 +32,7 @@ from fleetfoot.models.config import (
     MlpCfg,
     StateDependentGaussianCfg,
 )
-from fleetfoot.runners.config import ObsGroupsCfg, OnPolicyRunnerCfg
+from fleetfoot.runners.config import DistillationRunnerCfg, ObsGroupsCfg, OnPolicyRunnerCfg
 
 DATA = Path(__file__).parents[2] / "data" / "isaaclab_rsl_rl_configs.json"
 ISAACLAB = json.loads(DATA.read_text(encoding="utf-8"))["configs"]
@@ -570,22 +570,31 @@ def test_every_config_of_isaac_lab_is_translated_and_built_or_refused_for_a_reas
             refused[f"{error.where}: {name}"] += 1
             continue
         check_config(env, ours)
+        assert ours.experiment_name == cfg["experiment_name"]
+        assert ours.max_iterations == cfg["max_iterations"]
+        if isinstance(ours, DistillationRunnerCfg):
+            built[f"distillation, {cfg['student']['class_name']}"] += 1
+            continue
         built[cfg["actor"].get("class_name", "as in version 3")] += 1
         assert ours.algorithm.learning_rate == cfg["algorithm"]["learning_rate"]
         assert ours.algorithm.entropy_coef == cfg["algorithm"]["entropy_coef"]
         assert isinstance(ours.algorithm.schedule, AdaptiveKlCfg) == (cfg["algorithm"]["schedule"] == "adaptive")
         assert (ours.algorithm.symmetry is None) == (cfg["algorithm"]["symmetry_cfg"] is None)
-        assert ours.experiment_name == cfg["experiment_name"]
-        assert ours.max_iterations == cfg["max_iterations"]
         for model, network in ((cfg["actor"], ours.actor), (cfg["critic"], ours.critic)):
             assert list(network.network.hidden_dims) == model.get("hidden_dims", [256, 128, 64])
             assert network.obs_normalization == model.get("obs_normalization", False)
             assert (network.memory is None) == (model.get("class_name") != "RNNModel")
             assert (network.cnn is None) == (model.get("class_name") != "CNNModel")
-    assert built == {"MLPModel": 72, "CNNModel": 4, "RNNModel": 4, "as in version 3": 1}
+    assert built == {
+        "MLPModel": 72,
+        "CNNModel": 4,
+        "RNNModel": 4,
+        "as in version 3": 1,
+        "distillation, MLPModel": 1,
+        "distillation, RNNModel": 1,
+    }
     assert refused == {
         "train_cfg.actor.class_name: SpatialSoftmaxCNNModel": 2,
-        "train_cfg.class_name: DistillationRunner": 2,
         "train_cfg.actor.distribution_cfg.class_name: UR10ParticlePushGaussianDistribution": 1,
         "train_cfg.algorithm.class_name: SharedEncoderPPO": 1,
         "train_cfg.algorithm.class_name: TaskBalancedPPO": 1,

@@ -16,8 +16,11 @@ from torch import Tensor
 from fleetfoot.core.check import check_vec_env
 from fleetfoot.core.toy_env import ToyEnv
 from fleetfoot.core.vec_env import ActionSpec, DescribedEnv, Observations, StatefulEnv, StepResult, VecEnv
-from fleetfoot.envs.video import FilmedEnv, VideoRecorder, film, record_clip
+from fleetfoot.envs.video import FilmedEnv, RenderedEnv, VideoRecorder, film, record_clip
+from fleetfoot.envs.viewer import Viewer
 from fleetfoot.errors import ContractError, OutputError
+from fleetfoot.sim.pictures import Pictures
+from fleetfoot.sim.recording import Recording
 
 POINT = """
 <mujoco>
@@ -114,6 +117,7 @@ def test_frames_are_25_a_second(tmp_path: Path) -> None:
     env = FilmedToy(step_dt=0.01)
     policy = Still(2)
     recording = record_clip(env, policy, 9)
+    assert isinstance(recording, Recording)
     assert len(policy.ended) == 9
     assert [True, False] in policy.ended or [False, True] in policy.ended or [True, True] in policy.ended
     assert (len(recording.qpos), recording.fps) == (3, 25.0)
@@ -237,7 +241,101 @@ def test_film_says_why_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_what_cannot_be_filmed_is_said_at_once(tmp_path: Path) -> None:
-    with pytest.raises(ContractError, match=r"video of ToyEnv: got an environment without `model_xml` and `snapshot`"):
+    with pytest.raises(
+        ContractError,
+        match=r"video of ToyEnv: got an environment without `model_xml` and `snapshot`, and without `render`",
+    ):
         VideoRecorder(ToyEnv(), folder=tmp_path)
     with pytest.raises(ContractError, match="video of ToyEnv"):
         film(ToyEnv(), Still(4), 6, tmp_path / "play.mp4")
+
+
+@final
+class RenderedToy:
+    """The toy environment, drawn by itself: all red, a bit brighter in every picture."""
+
+    def __init__(self, *, fails_at: int = 10**6) -> None:
+        self._env = ToyEnv(2)
+        self.step_dt = 0.02
+        self.num_envs, self.device, self.max_episode_length = 2, self._env.device, self._env.max_episode_length
+        self.observation_spec: Mapping[str, tuple[int, ...]] = self._env.observation_spec
+        self.action_spec: ActionSpec = self._env.action_spec
+        self.num_pictures, self._fails_at = 0, fails_at
+
+    @property
+    def episode_length(self) -> Tensor:
+        return self._env.episode_length
+
+    def reset(self, seed: int | None = None) -> Observations:
+        return self._env.reset(seed)
+
+    def step(self, actions: Tensor) -> StepResult:
+        return self._env.step(actions)
+
+    def close(self) -> None:
+        self._env.close()
+
+    def render(self) -> np.ndarray:
+        if self.num_pictures >= self._fails_at:
+            raise RuntimeError("the screen is gone")
+        self.num_pictures += 1
+        picture = np.zeros((121, 81, 3), dtype=np.uint8)
+        picture[..., 0] = 100 + 20 * self.num_pictures
+        return picture
+
+
+def frames(path: Path) -> tuple[dict[str, Any], np.ndarray]:
+    """What a video says of itself, and its frames `[F, H, W, 3]`."""
+    import imageio_ffmpeg
+
+    reader = imageio_ffmpeg.read_frames(str(path))
+    meta = next(reader)
+    width, height = meta["size"]
+    return meta, np.stack([np.frombuffer(frame, np.uint8).reshape(height, width, 3) for frame in reader])
+
+
+def test_an_environment_that_only_gives_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYOPENGL_PLATFORM", "bogus")  # what is drawn already needs no OpenGL
+    path = film(RenderedToy(), Still(2), 6, tmp_path / "play.mp4")
+    meta, seen = frames(path)
+    assert (meta["size"], meta["fps"], meta["codec"]) == ((82, 122), 25.0, "h264"), "made even"
+    red = seen[:, 40, 40, 0].astype(int)
+    assert len(seen) == 3, "every second step"
+    assert np.abs(red - [120, 140, 160]).max() < 8
+    assert seen[:, 30:60, 30:60, 1:].max() < 12
+    assert names(tmp_path) == ["play.mp4"]
+
+
+def test_a_training_is_filmed_in_pictures(tmp_path: Path) -> None:
+    env = RenderedToy()
+    told: list[str] = []
+    recorder = VideoRecorder(env, folder=tmp_path, length=4, interval=10**6, first_step=1000, report=told.append)
+    assert isinstance(recorder, RenderedEnv)
+    assert not isinstance(recorder, FilmedEnv)
+    run(recorder, 10)
+    assert env.num_pictures == 2, "every second step of one clip"
+    recorder.close()
+    assert told == []
+    assert names(tmp_path) == ["rl-video-step-1000.mp4"]
+
+
+def test_a_renderer_that_fails_costs_no_run(tmp_path: Path) -> None:
+    told: list[str] = []
+    env = RenderedToy(fails_at=3)
+    recorder = VideoRecorder(env, folder=tmp_path, length=100, interval=100, report=told.append)
+    run(recorder, 20)
+    recorder.close()
+    assert told == ["no more videos: RuntimeError: the screen is gone"]
+    assert names(tmp_path) == ["rl-video-step-0.mp4"], "what was filmed before"
+
+
+def test_pictures_are_kept_as_they_are(tmp_path: Path) -> None:
+    clip = record_clip(RenderedToy(), Still(2), 5)
+    assert isinstance(clip, Pictures)
+    assert (clip.captions, clip.fps) == (("0.0 s", "0.0 s", "0.1 s"), 25.0)
+    assert [int(frame[60, 40, 0]) for frame in clip.frames()] == pytest.approx([120, 140, 160], abs=2)
+
+
+def test_a_window_needs_states() -> None:
+    with pytest.raises(ContractError, match="a window: got RenderedToy"):
+        Viewer(RenderedToy())

@@ -6,6 +6,7 @@ from fleetfoot.models.build import build_actor, build_critic
 from fleetfoot.models.config import ActorCfg, CriticCfg, MlpCfg
 
 SPEC = {"policy": (3,), "critic": (2,)}
+SIZES = {"policy": 3, "critic": 2}
 SMALL = MlpCfg(hidden_dims=(8,))
 
 
@@ -16,25 +17,35 @@ def obs(generator):
 
 @pytest.mark.parametrize("order", [("policy", "critic"), ("critic", "policy")])
 def test_groups_are_laid_side_by_side_in_the_order_they_are_named(obs, order):
-    side_by_side = ObservationInput(order, 5, normalize=False)(obs)
+    side_by_side = ObservationInput({group: SIZES[group] for group in order}, normalize=False)(obs)
     assert torch.equal(side_by_side, torch.cat([obs[group] for group in order], dim=-1))
 
 
 def test_one_group_is_handed_on_as_it_is(obs):
-    assert ObservationInput(("policy",), 3, normalize=False)(obs) is obs["policy"]
+    assert ObservationInput({"policy": 3}, normalize=False)(obs) is obs["policy"]
 
 
 def test_without_normalisation_there_is_nothing_to_update(obs):
-    inputs = ObservationInput(("policy",), 3, normalize=False)
+    inputs = ObservationInput({"policy": 3}, normalize=False)
     inputs.update(obs)
     assert not inputs.state_dict()
 
 
 def test_the_normaliser_learns_in_update_and_scales_what_the_network_sees(obs):
-    inputs = ObservationInput(("policy", "critic"), 5, normalize=True)
+    inputs = ObservationInput(SIZES, normalize=True)
     inputs.update(obs)
     x = torch.cat((obs["policy"], obs["critic"]), dim=-1)
     torch.testing.assert_close(inputs(obs), (x - x.mean(0)) / (x.std(0, correction=0) + 0.01))
+
+
+def test_only_the_groups_that_are_named_are_scaled(obs):
+    inputs = ObservationInput(SIZES, normalize=("critic",))
+    assert torch.equal(inputs(obs)[:, :3], obs["policy"])  # before the first update, and after it
+    inputs.update(obs)
+    x = obs["critic"]
+    torch.testing.assert_close(inputs(obs)[:, 3:], (x - x.mean(0)) / (x.std(0, correction=0) + 0.01))
+    assert torch.equal(inputs(obs)[:, :3], obs["policy"])
+    assert ObservationInput(SIZES, normalize=()).normalizer is None
 
 
 def test_the_actor_is_normaliser_then_network_then_head(obs):

@@ -52,6 +52,12 @@ def test_windows_follow_each_other_and_none_is_lost(rollout, length, steps):
     assert seen == steps
 
 
+@pytest.mark.parametrize(("begun", "steps"), [(1, [[0, 1], [2, 3, 4]]), (2, [[0], [1, 2, 3], [4]])])
+def test_a_first_window_that_has_begun_elsewhere_is_completed(rollout, begun, steps):
+    seen = [(window.obs["policy"][:, 0, 0] / 10).tolist() for window in windows(rollout, 3, ALL, begun)]
+    assert seen == steps
+
+
 def test_the_members_of_a_window_belong_together(rollout):
     for window in windows(rollout, 2, torch.tensor([2, 0])):
         assert (window.obs["policy"][0, :, 0] % 10).tolist() == [2.0, 0.0]

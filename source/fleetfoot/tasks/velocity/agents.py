@@ -16,7 +16,7 @@ from fleetfoot.algorithms.config import (
     SymmetryCfg,
 )
 from fleetfoot.models.config import ActorCfg, CriticCfg, GaussianCfg, GruCfg, MlpCfg
-from fleetfoot.runners.config import DistillationGroupsCfg, DistillationRunnerCfg, OnPolicyRunnerCfg
+from fleetfoot.runners.config import DistillationGroupsCfg, DistillationRunnerCfg, ObsGroupsCfg, OnPolicyRunnerCfg
 
 __all__ = [
     "blind_ppo",
@@ -66,12 +66,28 @@ def rough_ppo() -> OnPolicyRunnerCfg:
         schedule=LinearCfg(final=1e-4, begin=300, iterations=1200),
         entropy_schedule=LinearCfg(final=0.0, begin=1000, iterations=400),
     )
-    return replace(cfg, experiment_name="anymal_rough", max_iterations=1500, algorithm=algorithm)
+    return replace(
+        cfg,
+        experiment_name="anymal_rough",
+        max_iterations=1500,
+        algorithm=algorithm,
+        # The height scan stays in metres. Where the ground is flat its 187 numbers say one and the same, the height of
+        # the base, and noise: at unit variance they would drown the rest.
+        obs_groups=ObsGroupsCfg(actor=("policy", "height_scan"), critic=("critic", "height_scan")),
+        actor=replace(cfg.actor, obs_normalization=("policy",)),
+        critic=replace(cfg.critic, obs_normalization=("critic",)),
+    )
 
 
 def blind_ppo() -> OnPolicyRunnerCfg:
     """The same without seeing it."""
-    return replace(rough_ppo(), experiment_name="anymal_rough_blind")
+    cfg = rough_ppo()
+    return replace(
+        cfg,
+        experiment_name="anymal_rough_blind",
+        obs_groups=replace(cfg.obs_groups, actor=("sensors",), rnd_state=("sensors",)),
+        actor=replace(cfg.actor, obs_normalization=True),
+    )
 
 
 def with_symmetry(cfg: OnPolicyRunnerCfg) -> OnPolicyRunnerCfg:
@@ -97,7 +113,7 @@ def distillation() -> DistillationRunnerCfg:
         experiment_name="anymal_rough_blind_distillation",
         teacher_experiment=teacher.experiment_name,
         max_iterations=400,
-        obs_groups=DistillationGroupsCfg(student=("policy",), teacher=("teacher",)),
+        obs_groups=DistillationGroupsCfg(student=("sensors",), teacher=teacher.obs_groups.actor),
         algorithm=DistillationCfg(
             num_learning_epochs=2,
             num_mini_batches=2,
@@ -105,7 +121,7 @@ def distillation() -> DistillationRunnerCfg:
             max_grad_norm=1.0,
             mixing=MixingCfg(share=1.0, schedule=LinearCfg(final=0.0, iterations=100)),
         ),
-        student=replace(teacher.actor, memory=_MEMORY),
+        student=replace(teacher.actor, memory=_MEMORY, obs_normalization=True),
         teacher=teacher.actor,
     )
 

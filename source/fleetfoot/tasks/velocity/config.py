@@ -120,10 +120,10 @@ class ObservationsCfg:
     joint_vel: NonNegativeFloat = 1.5
     """On the velocity of each joint [rad/s]."""
     height_scan: HeightScanCfg | None = None
-    """What policy and critic see of the ground around; null for nothing."""
+    """What is seen of the ground around, in a group of this name; null for nothing."""
     blind: bool = False
-    """Whether the policy goes without what a robot cannot sense directly, the velocity of its base and the height scan.
-    The group `teacher` is then what the policy would see otherwise."""
+    """Whether there is a group `sensors` as well, for a policy without what a robot cannot sense directly: the velocity
+    of its base."""
 
 
 @config

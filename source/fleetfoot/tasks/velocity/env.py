@@ -148,12 +148,13 @@ def _observations(
         ObsTerm(name="friction", fn=lambda state: state.frame.constants["friction"], size=1),
         ObsTerm(name="base_mass_offset", fn=lambda state: state.frame.constants["base_mass_offset"], size=1, scale=0.1),
     )
-    seeing = (*policy, *scan)
-    critic = (*(replace(term, noise=0.0) for term in seeing), *privileged)
+    critic = (*(replace(term, noise=0.0) for term in policy), *privileged)
+    groups = {"policy": policy, "critic": critic}
+    if scan:
+        groups["height_scan"] = scan
     if noise.blind:
-        blind = tuple(term for term in policy if term.name != "base_lin_vel")
-        return {"policy": blind, "teacher": seeing, "critic": critic}
-    return {"policy": seeing, "critic": critic}
+        groups["sensors"] = tuple(term for term in policy if term.name != "base_lin_vel")
+    return groups
 
 
 def _rewards(cfg: VelocityEnvCfg, step_dt: float) -> tuple[RewardTerm[RobotState], ...]:

@@ -37,6 +37,7 @@ def test_the_student_of_anymal_rough_takes_what_its_teacher_was_trained_on(env):
     assert student.teacher == teacher.actor
     assert student.teacher_experiment == teacher.experiment_name
     sizes = env(blind).observation_spec
-    assert sizes["teacher"] == env(rough).observation_spec["policy"]
-    assert sizes["policy"] == (sizes["teacher"][0] - 187 - 3,)
+    assert student.obs_groups.teacher == teacher.obs_groups.actor
+    assert [sizes[group] for group in teacher.obs_groups.actor] == [(48,), (187,)]
+    assert [sizes[group] for group in student.obs_groups.student] == [(45,)]
     assert blind.agents["distillation_finetune"]().actor == student.student

@@ -109,12 +109,12 @@ def test_episodes_begin_on_their_tiles_above_the_ground() -> None:
 
 
 def test_robots_left_alone_stand_on_every_kind_of_tile() -> None:
-    env = make(rough(), scene__terrain__max_init_terrain_level="2")
+    env = make(rough(), scene__terrain__max_init_terrain_level="2", observations__height_scan__noise="0")
     scans = []
     for _ in range(60):
         result = env.step(torch.zeros(6, 12))
         assert not result.terminated.any()
-        scans.append(result.obs["critic"][:, 48 + 93])  # the point below the base
+        scans.append(result.obs["height_scan"][:, 93])  # the point below the base
     standing = 0.5 + scans[-1]
     assert ((standing > 0.35) & (standing < 0.7)).all()
 
@@ -126,6 +126,7 @@ def test_those_that_walked_away_go_up_and_those_that_did_not_go_down() -> None:
         commands__lin_vel_x="[1,1]",
         commands__lin_vel_y="[0,0]",
         commands__rel_standing_envs="0",
+        observations__height_scan__noise="0",
     )
     put(env, [0, 1], 4.2)
     end_all_episodes(env)
@@ -134,7 +135,7 @@ def test_those_that_walked_away_go_up_and_those_that_did_not_go_down() -> None:
     obs = end_all_episodes(env)
     assert lesson(env)["level"].tolist() == [2, 0, 0, 0, 0, 0]
     assert lesson(env)["column"].tolist() == [0, 1, 2, 3, 4, 5]
-    assert obs["critic"][0, 48 + 93] == pytest.approx(0.1, abs=1e-5)  # it begins 0.6 m above the new tile
+    assert obs["height_scan"][0, 93] == pytest.approx(0.1, abs=1e-5)  # it begins 0.6 m above the new tile
 
 
 def test_the_level_is_reported() -> None:
@@ -169,7 +170,7 @@ def test_scan_of_a_stair_by_hand() -> None:
         scene__terrain__sub_terrains__pyramid_stairs__platform="1.0",
         observations__enable_corruption="false",
     )
-    scan = env.reset()["policy"][0, 48:].reshape(11, 17)
+    scan = env.reset()["height_scan"][0].reshape(11, 17)
     # Its last riser ends 0.6 m from the middle; on the platform the base is 0.6 - 0.5 m above the ground, on the step
     # 0.05 m more. The points are at -0.8, -0.7 and so on.
     torch.testing.assert_close(scan[5], torch.tensor([0.15] * 2 + [0.1] * 13 + [0.15] * 2))
@@ -177,22 +178,22 @@ def test_scan_of_a_stair_by_hand() -> None:
     torch.testing.assert_close(scan, scan.flip(1))
 
 
-def test_the_scan_is_noisy_for_the_policy_and_clipped() -> None:
-    env = make(rough())
-    obs = env.reset()
-    noise = obs["policy"][:, 48:] - obs["critic"][:, 48:235]
+def test_the_scan_is_noisy_and_clipped() -> None:
+    noisy, exact = make(rough()), make(rough(), observations__height_scan__noise="0")
+    noise = noisy.reset()["height_scan"] - exact.reset()["height_scan"]
     assert 0.05 < noise.abs().max() <= 0.1 + 1e-6
-    put(env, [0], 0.0)
-    assert env.step(torch.zeros(6, 12)).obs["critic"][0, 48:235].max() == 1.0
+    put(exact, [0], 0.0)
+    assert exact.step(torch.zeros(6, 12)).obs["height_scan"][0].max() == 1.0
 
 
 def test_groups_of_the_blind_one() -> None:
     seeing, blind = make(rough()), make(rough_blind())
-    assert blind.observation_spec == {"policy": (45,), "teacher": (235,), "critic": (257,)}
+    assert seeing.observation_spec == {"policy": (48,), "critic": (70,), "height_scan": (187,)}
+    assert blind.observation_spec == {**seeing.observation_spec, "sensors": (45,)}
     terms = blind.policy_contract()["observations"]
-    assert terms["teacher"] == seeing.policy_contract()["observations"]["policy"]
-    assert terms["critic"] == seeing.policy_contract()["observations"]["critic"]
-    assert [term["name"] for term in terms["policy"]] == [
+    sensors = terms.pop("sensors")
+    assert terms == seeing.policy_contract()["observations"]
+    assert [term["name"] for term in sensors] == [
         "base_ang_vel",
         "projected_gravity",
         "velocity_commands",
@@ -205,7 +206,7 @@ def test_groups_of_the_blind_one() -> None:
 def test_a_scan_of_a_plane_reads_the_height_of_the_base() -> None:
     cfg = replace(VelocityEnvCfg(), events=STILL)
     cfg = apply_overrides(cfg, {"scene.num_envs": "2", "observations.height_scan.noise": "0"}, where="env")
-    scan = make_env(cfg, device="cpu", seed=0).reset()["policy"][:, 48:]
+    scan = make_env(cfg, device="cpu", seed=0).reset()["height_scan"]
     torch.testing.assert_close(scan, torch.full((2, 187), 0.1))
 
 
