@@ -250,10 +250,11 @@ class Runner(ABC, Generic[C, A]):
         self._save(Path(path))
 
     def _save(self, *paths: Path) -> None:
-        """The first rank writes what all of them know."""
+        """The first rank writes what all of them know; the others wait until it is there, or cannot be."""
         checkpoint = self._checkpoint()
-        for path in paths if self._ranks.is_first else ():
-            save_checkpoint(path, checkpoint)
+        with self._ranks.first_done():
+            for path in paths if self._ranks.is_first else ():
+                save_checkpoint(path, checkpoint)
 
     def load(self, path: str | Path, *, optimizer: bool = True, environment: bool = True) -> dict[str, Any]:
         """Take over a checkpoint.
