@@ -365,7 +365,7 @@ read_needs() {
 }
 
 # Modules that fleetfoot imports, one for each dependency in pyproject.toml, in their order.
-needed_modules=(torch numpy mujoco pydantic yaml rich tensorboard onnx onnxscript onnxruntime imageio_ffmpeg PIL matplotlib)
+needed_modules=(torch numpy mujoco gymnasium pydantic yaml rich tensorboard onnx onnxscript onnxruntime imageio_ffmpeg PIL matplotlib)
 
 missing_probe='
 import importlib.util, sys

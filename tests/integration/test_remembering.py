@@ -93,7 +93,7 @@ def right_turns(memory, seed: int) -> float:
             num_learning_epochs=4,
             num_mini_batches=2,
             learning_rate=3e-3,
-            schedule=LinearCfg(final_learning_rate=3e-4, iterations=ITERATIONS),
+            schedule=LinearCfg(final=3e-4, iterations=ITERATIONS),
             entropy_coef=0.0,
         ),
         actor=ActorCfg(network=network, memory=memory),

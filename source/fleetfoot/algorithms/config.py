@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from fleetfoot.core.config import (
     Count,
@@ -21,7 +21,6 @@ from fleetfoot.models.config import MlpCfg
 __all__ = [
     "AdaptiveKlCfg",
     "DistillationCfg",
-    "EntropyDecayCfg",
     "FixedCfg",
     "GammaWarmupCfg",
     "HuberLossCfg",
@@ -31,21 +30,50 @@ __all__ = [
     "MixingCfg",
     "MseLossCfg",
     "PpoCfg",
+    "RateScheduleCfg",
     "RndCfg",
-    "RndConstantCfg",
     "RndLinearCfg",
     "RndScheduleCfg",
     "RndStepCfg",
     "ScheduleCfg",
+    "StepCfg",
     "SymmetryCfg",
 ]
 
 
 @config
 class FixedCfg:
-    """The learning rate stays as it is."""
+    """The number stays as it is."""
 
     kind: Literal["fixed"] = "fixed"
+
+
+@config
+class StepCfg:
+    """The number changes at once."""
+
+    kind: Literal["step"] = "step"
+    final: NonNegativeFloat = 0.0
+    """What it is from then on."""
+    at: Count = 1000
+    """Iterations after which it changes."""
+
+
+@config
+class LinearCfg:
+    """The number changes evenly, and then stays."""
+
+    kind: Literal["linear"] = "linear"
+    final: NonNegativeFloat = 0.0
+    """Where it ends."""
+    begin: NonNegativeInt = 0
+    """Iterations before it begins to change."""
+    iterations: Count = 1000
+    """Iterations that it changes for."""
+
+
+ScheduleCfg: TypeAlias = Annotated[FixedCfg | StepCfg | LinearCfg, Field(discriminator="kind")]
+"""How a number changes in the course of a training; where it starts is a field of its own."""
 
 
 @config
@@ -63,20 +91,8 @@ class AdaptiveKlCfg:
     """The rate never rises above this."""
 
 
-@config
-class LinearCfg:
-    """The learning rate falls evenly, and then stays: large steps to find a gait, small ones to polish it."""
-
-    kind: Literal["linear"] = "linear"
-    final_learning_rate: PositiveFloat = 1e-4
-    """Where it ends."""
-    begin: NonNegativeInt = 0
-    """Iterations before it begins to fall."""
-    iterations: Count = 1000
-    """Iterations that it falls for."""
-
-
-ScheduleCfg: TypeAlias = Annotated[FixedCfg | AdaptiveKlCfg | LinearCfg, Field(discriminator="kind")]
+RateScheduleCfg: TypeAlias = Annotated[FixedCfg | StepCfg | LinearCfg | AdaptiveKlCfg, Field(discriminator="kind")]
+"""How a learning rate changes."""
 
 
 @config
@@ -89,22 +105,10 @@ class GammaWarmupCfg:
 
     start: UnitInterval = 0.96
     """Discount per control step at the start."""
-    hold: NonNegativeInt = 100
-    """Iterations that it stays there."""
-    rise: Count = 200
+    begin: NonNegativeInt = 100
+    """Iterations before it begins to rise."""
+    iterations: Count = 200
     """Iterations that it then takes to become `gamma`; on the way `log(1 - discount)` changes evenly."""
-
-
-@config
-class EntropyDecayCfg:
-    """An entropy bonus that falls evenly, and then stays: exploration while a gait is looked for, precision after."""
-
-    final: NonNegativeFloat = 0.0
-    """Where the weight ends."""
-    begin: NonNegativeInt = 0
-    """Iterations before it begins to fall."""
-    iterations: Count = 1000
-    """Iterations that it falls for."""
 
 
 @config
@@ -118,13 +122,6 @@ class SymmetryCfg:
     costs more; `append` all images to every mini-batch, as rsl_rl does; null for not."""
     mirror_loss_coef: NonNegativeFloat = 0.0
     """Weight of a loss on how differently the policy acts in an image: the mean squared error of its actions."""
-
-
-@config
-class RndConstantCfg:
-    """The bonus keeps its weight."""
-
-    kind: Literal["constant"] = "constant"
 
 
 @config
@@ -151,7 +148,8 @@ class RndLinearCfg:
     """Control steps that it changes for."""
 
 
-RndScheduleCfg: TypeAlias = Annotated[RndConstantCfg | RndStepCfg | RndLinearCfg, Field(discriminator="kind")]
+RndScheduleCfg: TypeAlias = Annotated[FixedCfg | RndStepCfg | RndLinearCfg, Field(discriminator="kind")]
+"""How the weight of a bonus changes: with every step, as in rsl_rl, also inside of an iteration."""
 
 
 @config
@@ -164,7 +162,7 @@ class RndCfg:
 
     weight: NonNegativeFloat = 1.0
     """Reward per second for an error of one [1/s]: as a reward term it is multiplied by the duration of a step."""
-    schedule: RndScheduleCfg = RndConstantCfg()
+    schedule: RndScheduleCfg = FixedCfg()
     """How the weight changes in the course of the training."""
     num_outputs: Count = 16
     """Numbers that are predicted."""
@@ -203,7 +201,8 @@ class PpoCfg:
     """Leave out the last samples where the mini-batches do not come out even, as rsl_rl does, instead of refusing."""
     learning_rate: PositiveFloat = 1e-3
     """Adam step size at the start."""
-    schedule: ScheduleCfg = AdaptiveKlCfg()
+    schedule: RateScheduleCfg = AdaptiveKlCfg()
+    """How it changes. What falls by plan takes large steps to find a gait, and small ones to polish it."""
     gamma: UnitInterval = 0.99
     """Discount per control step."""
     gamma_warmup: GammaWarmupCfg | None = None
@@ -221,8 +220,8 @@ class PpoCfg:
     """Weight of the value loss."""
     entropy_coef: NonNegativeFloat = 0.01
     """Weight of the entropy bonus, at the start."""
-    entropy_decay: EntropyDecayCfg | None = None
-    """Let that weight fall; null for not."""
+    entropy_schedule: ScheduleCfg = FixedCfg()
+    """How that weight changes: exploration while a gait is looked for, precision after."""
     max_grad_norm: PositiveFloat = 1.0
     """The gradient of each network is scaled down to this norm."""
     reward_groups: Annotated[Mapping[str, NonNegativeFloat], Field(min_length=2)] | None = None
@@ -268,6 +267,12 @@ class KlLossCfg:
 ImitationLossCfg: TypeAlias = Annotated[MseLossCfg | HuberLossCfg | KlLossCfg, Field(discriminator="kind")]
 
 
+def _ends_as_a_share(schedule: ScheduleCfg) -> ScheduleCfg:
+    if not isinstance(schedule, FixedCfg) and schedule.final > 1.0:
+        raise ValueError("a share of at most 1 in the end")
+    return schedule
+
+
 @config
 class MixingCfg:
     """The teacher acts in a share of the environments (DAgger: Ross et al. 2011, arXiv:1011.0686).
@@ -276,14 +281,10 @@ class MixingCfg:
     like, and later what its own mistakes lead to.
     """
 
-    start: UnitInterval = 1.0
+    share: UnitInterval = 1.0
     """Share of the environments that the teacher acts in, at the start."""
-    final: UnitInterval = 0.0
-    """Where that ends."""
-    begin: NonNegativeInt = 0
-    """Iterations before it begins to change."""
-    iterations: Count = 100
-    """Iterations that it changes for, evenly."""
+    schedule: Annotated[ScheduleCfg, AfterValidator(_ends_as_a_share)] = LinearCfg(iterations=100)
+    """How that changes."""
     draw: Literal["rollout", "step"] = "rollout"
     """When it is drawn who acts in an environment: for a whole rollout, or for every step anew."""
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from fleetfoot.algorithms.config import DistillationCfg
 from fleetfoot.algorithms.guard import count_non_finite, take_step
 from fleetfoot.algorithms.losses import imitation_loss
-from fleetfoot.algorithms.schedules import planned_teacher_share
+from fleetfoot.algorithms.schedules import planned
 from fleetfoot.algorithms.teachers import Teachers
 from fleetfoot.core.distributed import ALONE, Ranks
 from fleetfoot.core.seeding import make_generator
@@ -86,7 +86,8 @@ class Distillation:
 
     @property
     def _teacher_share(self) -> float:
-        return planned_teacher_share(self.cfg.mixing, self._num_updates)
+        mixing = self.cfg.mixing
+        return 0.0 if mixing is None else planned(mixing.schedule, mixing.share, self._num_updates)
 
     def reseed(self, seed: int) -> None:
         """Begin new random numbers for exploring, shuffling and mixing."""

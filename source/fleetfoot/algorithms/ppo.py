@@ -20,12 +20,7 @@ from fleetfoot.algorithms.extension import NO_EXTENSIONS, Extensions
 from fleetfoot.algorithms.guard import count_non_finite, take_step
 from fleetfoot.algorithms.losses import clip_fraction, surrogate_loss, value_loss
 from fleetfoot.algorithms.returns import compute_gae, join_advantages, normalize_advantages, successor_values
-from fleetfoot.algorithms.schedules import (
-    adapt_learning_rate,
-    planned_entropy_coef,
-    planned_learning_rate,
-    warmed_up_gamma,
-)
+from fleetfoot.algorithms.schedules import adapt_learning_rate, planned, planned_learning_rate, warmed_up_gamma
 from fleetfoot.core.distributed import ALONE, Ranks
 from fleetfoot.core.seeding import make_generator
 from fleetfoot.core.threads import Pair
@@ -164,7 +159,7 @@ class Ppo:
         rate = planned_learning_rate(cfg.schedule, cfg.learning_rate, self._num_updates)
         if rate is not None:
             self.learning_rate.fill_(rate)
-        self._entropy_coef = planned_entropy_coef(cfg.entropy_coef, cfg.entropy_decay, self._num_updates)
+        self._entropy_coef = planned(cfg.entropy_schedule, cfg.entropy_coef, self._num_updates)
 
     @property
     def _only_critic_learns(self) -> bool:

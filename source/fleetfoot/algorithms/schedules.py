@@ -9,29 +9,21 @@ from torch import Tensor
 
 from fleetfoot.algorithms.config import (
     AdaptiveKlCfg,
-    EntropyDecayCfg,
     FixedCfg,
     GammaWarmupCfg,
     LinearCfg,
-    MixingCfg,
-    RndConstantCfg,
+    RateScheduleCfg,
     RndLinearCfg,
     RndScheduleCfg,
     RndStepCfg,
     ScheduleCfg,
+    StepCfg,
 )
 
-__all__ = [
-    "adapt_learning_rate",
-    "planned_bonus_weight",
-    "planned_entropy_coef",
-    "planned_learning_rate",
-    "planned_teacher_share",
-    "warmed_up_gamma",
-]
+__all__ = ["adapt_learning_rate", "planned", "planned_bonus_weight", "planned_learning_rate", "warmed_up_gamma"]
 
 
-def adapt_learning_rate(cfg: ScheduleCfg, learning_rate: Tensor, kl: Tensor) -> Tensor:
+def adapt_learning_rate(cfg: RateScheduleCfg, learning_rate: Tensor, kl: Tensor) -> Tensor:
     """The learning rate for this gradient step.
 
     Adaptive: `lr / f` if `kl > 2 d`, `lr f` if `0 < kl < d / 2`, else `lr`; within the bounds of the config.
@@ -42,7 +34,7 @@ def adapt_learning_rate(cfg: ScheduleCfg, learning_rate: Tensor, kl: Tensor) -> 
         kl: Divergence of the policy from the one that collected the rollout [nat], `[]`.
     """
     match cfg:
-        case FixedCfg() | LinearCfg():
+        case FixedCfg() | StepCfg() | LinearCfg():
             return learning_rate
         case AdaptiveKlCfg():
             slower = (learning_rate / cfg.factor).clamp(min=cfg.min_learning_rate)
@@ -53,49 +45,38 @@ def adapt_learning_rate(cfg: ScheduleCfg, learning_rate: Tensor, kl: Tensor) -> 
             assert_never(cfg)
 
 
-def planned_learning_rate(cfg: ScheduleCfg, start: float, iteration: int) -> float | None:
-    """The learning rate that an iteration begins with, `start + x (final - start)`, with `x` the share of the way.
+def planned(cfg: ScheduleCfg, start: float, iteration: int) -> float:
+    """The number that a schedule gives an iteration.
+
+    Step: `start` for the first `at` iterations, then `final`. Linear: `start + x (final - start)`, with `x` the share
+    of the way, 0 to 1.
 
     Args:
         cfg: Which schedule.
-        start: The rate at the start.
+        start: The number at the start.
         iteration: Iterations done.
-
-    Returns:
-        None if the schedule has no plan: the rate stays what it is.
     """
     match cfg:
-        case FixedCfg() | AdaptiveKlCfg():
-            return None
+        case FixedCfg():
+            return start
+        case StepCfg():
+            return start if iteration < cfg.at else cfg.final
         case LinearCfg():
-            return _straight(start, cfg.final_learning_rate, cfg.begin, cfg.iterations, iteration)
+            x = min(max(iteration - cfg.begin, 0) / cfg.iterations, 1.0)
+            return start + x * (cfg.final - start)
         case _:
             assert_never(cfg)
 
 
-def planned_entropy_coef(start: float, decay: EntropyDecayCfg | None, iteration: int) -> float:
-    """The weight of the entropy bonus in an iteration, `start + x (final - start)`, with `x` the share of the way.
-
-    Args:
-        start: The weight at the start.
-        decay: How it falls; None for not.
-        iteration: Iterations done.
-    """
-    if decay is None:
-        return start
-    return _straight(start, decay.final, decay.begin, decay.iterations, iteration)
-
-
-def planned_teacher_share(mixing: MixingCfg | None, iteration: int) -> float:
-    """Share of the environments that the teacher acts in, `start + x (final - start)`, with `x` the share of the way.
-
-    Args:
-        mixing: How it changes; None for a teacher that never acts.
-        iteration: Iterations done.
-    """
-    if mixing is None:
-        return 0.0
-    return _straight(mixing.start, mixing.final, mixing.begin, mixing.iterations, iteration)
+def planned_learning_rate(cfg: RateScheduleCfg, start: float, iteration: int) -> float | None:
+    """The learning rate that an iteration begins with; None if it stays what it is."""
+    match cfg:
+        case FixedCfg() | AdaptiveKlCfg():
+            return None
+        case StepCfg() | LinearCfg():
+            return planned(cfg, start, iteration)
+        case _:
+            assert_never(cfg)
 
 
 def warmed_up_gamma(gamma: float, warmup: GammaWarmupCfg | None, iteration: int) -> float:
@@ -106,9 +87,9 @@ def warmed_up_gamma(gamma: float, warmup: GammaWarmupCfg | None, iteration: int)
         warmup: Where it starts, how long it stays there and how long it rises; None for no change.
         iteration: Iterations done.
     """
-    if warmup is None or iteration >= warmup.hold + warmup.rise:
+    if warmup is None or iteration >= warmup.begin + warmup.iterations:
         return gamma
-    x = max(iteration - warmup.hold, 0) / warmup.rise
+    x = max(iteration - warmup.begin, 0) / warmup.iterations
     return 1.0 - (1.0 - warmup.start) ** (1.0 - x) * (1.0 - gamma) ** x
 
 
@@ -123,7 +104,7 @@ def planned_bonus_weight(cfg: RndScheduleCfg, start: float, step: Tensor) -> Ten
         step: Control steps of each environment, int64.
     """
     match cfg:
-        case RndConstantCfg():
+        case FixedCfg():
             return torch.full_like(step, start, dtype=torch.float32)
         case RndStepCfg():
             return torch.where(step < cfg.at, start, cfg.final)
@@ -131,9 +112,3 @@ def planned_bonus_weight(cfg: RndScheduleCfg, start: float, step: Tensor) -> Ten
             return start + ((step - cfg.begin) / cfg.steps).clamp(0.0, 1.0) * (cfg.final - start)
         case _:
             assert_never(cfg)
-
-
-def _straight(start: float, final: float, begin: int, duration: int, now: int) -> float:
-    """On a straight line from `start` at `begin` to `final` after `duration` more; level before and after."""
-    x = min(max(now - begin, 0) / duration, 1.0)
-    return start + x * (final - start)

@@ -39,7 +39,7 @@ class _Page:
     """Describes fields of configs in lines, the deeper the further to the right.
 
     agent.schedule.kind=linear              a choice: what is chosen
-        one of fixed, linear. …
+        one of fixed, linear, …
       kind=fixed                            each of what there is to choose from
           What it does.
       kind=linear (default)

@@ -11,12 +11,11 @@ from fleetfoot.algorithms.config import (
     HuberLossCfg,
     MseLossCfg,
     PpoCfg,
+    RateScheduleCfg,
     RndCfg,
-    RndConstantCfg,
     RndLinearCfg,
     RndScheduleCfg,
     RndStepCfg,
-    ScheduleCfg,
     SymmetryCfg,
 )
 from fleetfoot.compat.networks import translate_mlp
@@ -102,7 +101,7 @@ def _how_it_is_computed(section: Section) -> None:
     section.leave(("grad_reduce_bucket_mb",))
 
 
-def _schedule(section: Section) -> ScheduleCfg:
+def _schedule(section: Section) -> RateScheduleCfg:
     """The learning rate follows the divergence if asked to, and if there is one to aim at; else it stays."""
     schedule, desired_kl = section.take("schedule", "adaptive"), section.take("desired_kl", 0.01)
     if schedule != "adaptive" or desired_kl is None:
@@ -148,11 +147,11 @@ def _rnd(section: Section, same_numbers: bool, size: int | None, step_dt: float 
 
 def _rnd_schedule(section: Section, same_numbers: bool, step_dt: float | None) -> RndScheduleCfg:
     if not section.has("weight_schedule"):
-        return RndConstantCfg()
+        return FixedCfg()
     part = section.part("weight_schedule")
     mode = part.choose("mode", REQUIRED, {mode: mode for mode in ("constant", "step", "linear")})
     if mode == "constant":
-        return RndConstantCfg()
+        return FixedCfg()
     final = _final_weight(part, same_numbers, step_dt)
     last = ("final_step", REQUIRED)
     if mode == "step":

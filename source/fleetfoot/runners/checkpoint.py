@@ -1,6 +1,6 @@
 """Checkpoints: one file that says what it is, written so that a crash leaves the old file or the new one.
 
-    {"format": "fleetfoot.checkpoint", "schema_version": 4,
+    {"format": "fleetfoot.checkpoint", "schema_version": 5,
      "metadata": JSON text: task, env and agent config, iteration, environment steps, versions, policy contract,
      "state": tensors and plain values: algorithm, counts; for each rank, its random numbers, environment and episodes}
 
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 FORMAT = "fleetfoot.checkpoint"
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,8 @@ def load_checkpoint(path: Path, *, device: torch.device | str = "cpu") -> Checkp
         raise CheckpointError(str(path), got=keys, expected="a fleetfoot checkpoint")
     if content["schema_version"] != SCHEMA_VERSION:
         got = f"schema version {content['schema_version']}"
-        raise CheckpointError(str(path), got=got, expected=f"schema version {SCHEMA_VERSION}")
+        fix = "Use the fleetfoot that wrote it."
+        raise CheckpointError(str(path), got=got, expected=f"schema version {SCHEMA_VERSION}", fix=fix)
     return Checkpoint(metadata=json.loads(content["metadata"]), state=content["state"])
 
 

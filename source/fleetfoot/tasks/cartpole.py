@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, final
 
-from fleetfoot.algorithms.config import AdaptiveKlCfg, DistillationCfg, MixingCfg, PpoCfg
+from fleetfoot.algorithms.config import AdaptiveKlCfg, DistillationCfg, LinearCfg, MixingCfg, PpoCfg
 from fleetfoot.core.config import Count, FiniteFloat, NonNegativeFloat, NonNegativeInt, PositiveFloat, config
 from fleetfoot.models.config import ActorCfg, CriticCfg, GaussianCfg, MlpCfg
 from fleetfoot.runners.config import DistillationGroupsCfg, DistillationRunnerCfg, ObsGroupsCfg, OnPolicyRunnerCfg
@@ -215,7 +215,7 @@ def distillation() -> DistillationRunnerCfg:
         num_steps_per_env=16,
         max_iterations=100,
         obs_groups=DistillationGroupsCfg(student=("sensors",), teacher=("policy",)),
-        algorithm=DistillationCfg(gradient_length=4, mixing=MixingCfg(iterations=50)),
+        algorithm=DistillationCfg(gradient_length=4, mixing=MixingCfg(schedule=LinearCfg(iterations=50))),
         student=ActorCfg(network=_NETWORK, distribution=GaussianCfg(init_std=0.2)),
     )
 

@@ -99,7 +99,7 @@ def ppo() -> OnPolicyRunnerCfg:
         num_steps_per_env=32,
         max_iterations=100,
         obs_groups=ObsGroupsCfg(actor=("camera",), critic=("critic",)),
-        algorithm=PpoCfg(entropy_coef=0.005, schedule=LinearCfg(final_learning_rate=1e-4, iterations=100)),
+        algorithm=PpoCfg(entropy_coef=0.005, schedule=LinearCfg(final=1e-4, iterations=100)),
         actor=ActorCfg(
             # Large steps over the picture: a pole shows from afar, and every pixel costs. ReLU sees it sooner than ELU.
             cnn=CnnCfg(output_channels=(16, 32), kernel_size=(5, 3), stride=(2, 2), activation="relu"),

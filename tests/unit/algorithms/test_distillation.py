@@ -10,8 +10,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from fleetfoot.algorithms.config import (
     DistillationCfg,
+    FixedCfg,
     HuberLossCfg,
     KlLossCfg,
+    LinearCfg,
     MixingCfg,
     MseLossCfg,
 )
@@ -254,7 +256,7 @@ def acted(algorithm: Distillation, env: ToyEnv, obs) -> tuple[torch.Tensor, torc
 
 
 def test_the_teacher_acts_less_and_less(make):
-    algorithm, env = make(replace(CFG, mixing=MixingCfg(start=1.0, final=0.0, begin=1, iterations=2)))
+    algorithm, env = make(replace(CFG, mixing=MixingCfg(schedule=LinearCfg(begin=1, iterations=2))))
     obs, shares, alone = env.reset(1), [], []
     for _ in range(5):
         led, obs = acted(algorithm, env, obs)
@@ -267,7 +269,7 @@ def test_the_teacher_acts_less_and_less(make):
 
 
 def test_who_acts_is_drawn_for_a_rollout_or_for_every_step(make):
-    half = MixingCfg(start=0.5, final=0.5)
+    half = MixingCfg(share=0.5, schedule=FixedCfg())
     by_rollout, env = make(replace(CFG, mixing=half))
     obs, drawn = env.reset(1), []
     for _ in range(20):
@@ -358,7 +360,7 @@ def test_memory_can_go_on_from_what_was_learned_and_teachers_then_remember_nothi
 
 @pytest.mark.parametrize("memory", [False, True])
 def test_a_state_decides_the_next_update(make, memory):
-    cfg = replace(CFG, num_mini_batches=2, mixing=MixingCfg(start=0.5, iterations=10))
+    cfg = replace(CFG, num_mini_batches=2, mixing=MixingCfg(share=0.5, schedule=LinearCfg(iterations=10)))
     algorithm, env = make(cfg, memory=memory, normalize=True)
     algorithm.update(roll_out(algorithm, env, env.reset(1)))
     other, _ = make(cfg, memory=memory, normalize=True, seed=99)

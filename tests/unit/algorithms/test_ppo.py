@@ -17,6 +17,7 @@ from fleetfoot.algorithms.config import (
     LinearCfg,
     PpoCfg,
     RndCfg,
+    StepCfg,
     SymmetryCfg,
 )
 from fleetfoot.algorithms.ppo import Ppo
@@ -300,7 +301,7 @@ def test_a_std_that_is_not_learned_stays():
 
 
 def test_a_linear_schedule_sets_the_rate_of_each_update():
-    schedule = LinearCfg(final_learning_rate=2e-4, begin=1, iterations=2)
+    schedule = LinearCfg(final=2e-4, begin=1, iterations=2)
     ppo, env = make(make_cfg(replace(PPO, schedule=schedule)))
     obs, rates = env.reset(1), []
     for _ in range(5):
@@ -309,8 +310,25 @@ def test_a_linear_schedule_sets_the_rate_of_each_update():
     assert rates == pytest.approx([1e-3, 1e-3, 6e-4, 2e-4, 2e-4])
 
 
+def test_the_entropy_bonus_of_each_update_is_that_of_its_schedule():
+    """With a bonus that is gone after the first update, the second one learns as without any."""
+    fading, env = make(make_cfg(replace(PPO, entropy_coef=0.5, entropy_schedule=StepCfg(final=0.0, at=1))))
+    obs = roll_out(fading, env, env.reset(1))
+    fading.update(obs)
+    without, _ = make(make_cfg(replace(PPO, entropy_coef=0.0)))
+    without.load_state_dict(copy.deepcopy(fading.state_dict()))
+    obs = roll_out(fading, env, obs)
+    without.buffer = copy.deepcopy(fading.buffer)
+    before = parameters_of(fading)
+    fading.update(obs)
+    without.update(obs)
+    after = parameters_of(fading)
+    assert any(not torch.equal(before[name], value) for name, value in after.items())
+    assert all(torch.equal(parameters_of(without)[name], value) for name, value in after.items())
+
+
 def test_the_discount_that_warms_up_is_the_one_that_is_used():
-    warm = replace(PPO, gamma=0.9, gamma_warmup=GammaWarmupCfg(start=0.0, hold=1, rise=1))
+    warm = replace(PPO, gamma=0.9, gamma_warmup=GammaWarmupCfg(start=0.0, begin=1, iterations=1))
     ppo, env = make(make_cfg(warm))
     other, same_env = make(make_cfg(replace(PPO, gamma=0.0)))
     values = [p.update(roll_out(p, e, e.reset(1)))["Loss/value"] for p, e in ((ppo, env), (other, same_env))]

@@ -3,21 +3,18 @@ import torch
 
 from fleetfoot.algorithms.config import (
     AdaptiveKlCfg,
-    EntropyDecayCfg,
     FixedCfg,
     GammaWarmupCfg,
     LinearCfg,
-    MixingCfg,
-    RndConstantCfg,
     RndLinearCfg,
     RndStepCfg,
+    StepCfg,
 )
 from fleetfoot.algorithms.schedules import (
     adapt_learning_rate,
+    planned,
     planned_bonus_weight,
-    planned_entropy_coef,
     planned_learning_rate,
-    planned_teacher_share,
     warmed_up_gamma,
 )
 
@@ -65,7 +62,7 @@ def test_a_fixed_rate_stays(kl):
 
 
 def test_the_discount_rises_evenly_in_the_logarithm_of_its_distance_to_one():
-    warmup = GammaWarmupCfg(start=0.96, hold=3, rise=2)
+    warmup = GammaWarmupCfg(start=0.96, begin=3, iterations=2)
     # 1 - 0.96 = 0.04, 1 - 0.99 = 0.01; half way their geometric mean is sqrt(0.04 * 0.01) = 0.02.
     gammas = [warmed_up_gamma(0.99, warmup, i) for i in (0, 3, 4, 5, 6)]
     assert gammas == pytest.approx([0.96, 0.96, 0.98, 0.99, 0.99], abs=1e-12)
@@ -76,30 +73,49 @@ def test_without_a_warm_up_the_discount_stays():
 
 
 def test_a_linear_rate_waits_falls_and_stays():
-    cfg = LinearCfg(final_learning_rate=1e-4, begin=10, iterations=20)
+    cfg = LinearCfg(final=1e-4, begin=10, iterations=20)
     rates = [planned_learning_rate(cfg, 5e-4, i) for i in (0, 10, 15, 20, 30, 99)]
     assert rates == pytest.approx([5e-4, 5e-4, 4e-4, 3e-4, 1e-4, 1e-4])
     rate = torch.tensor(5e-4)
     assert adapt_learning_rate(cfg, rate, torch.tensor(9.9)) is rate
 
 
-def test_other_schedules_plan_nothing():
+def test_a_rate_without_a_plan_stays_what_it_is():
     assert planned_learning_rate(FixedCfg(), 5e-4, 7) is None
     assert planned_learning_rate(AdaptiveKlCfg(), 5e-4, 7) is None
 
 
-def test_the_entropy_bonus_waits_falls_and_stays():
-    decay = EntropyDecayCfg(final=0.001, begin=10, iterations=4)
-    assert [planned_entropy_coef(0.005, decay, i) for i in (0, 10, 11, 14, 20)] == pytest.approx(
-        [0.005, 0.005, 0.004, 0.001, 0.001]
-    )
-    assert planned_entropy_coef(0.005, None, 99) == 0.005
+def test_a_rate_may_change_at_once():
+    cfg = StepCfg(final=1e-4, at=10)
+    assert [planned_learning_rate(cfg, 5e-4, i) for i in (9, 10)] == [5e-4, 1e-4]
+    rate = torch.tensor(5e-4)
+    assert adapt_learning_rate(cfg, rate, torch.tensor(9.9)) is rate
 
 
 @pytest.mark.parametrize(
     ("cfg", "expected"),
     [
-        (RndConstantCfg(), [2.0, 2.0, 2.0, 2.0, 2.0]),
+        (FixedCfg(), [0.5, 0.5, 0.5, 0.5, 0.5, 0.5]),
+        (StepCfg(final=0.1, at=10), [0.5, 0.1, 0.1, 0.1, 0.1, 0.1]),
+        (StepCfg(final=0.1, at=11), [0.5, 0.5, 0.1, 0.1, 0.1, 0.1]),
+        (LinearCfg(final=0.1, begin=10, iterations=4), [0.5, 0.5, 0.4, 0.3, 0.1, 0.1]),
+        (LinearCfg(final=0.9, begin=10, iterations=1), [0.5, 0.5, 0.9, 0.9, 0.9, 0.9]),
+    ],
+)
+def test_a_number_follows_its_schedule(cfg, expected):
+    assert [planned(cfg, 0.5, iteration) for iteration in (0, 10, 11, 12, 14, 99)] == pytest.approx(expected)
+
+
+def test_a_linear_schedule_begins_and_ends_at_the_very_numbers():
+    cfg = LinearCfg(final=1e-4, begin=300, iterations=350)
+    assert planned(cfg, 1e-3, 300) == 1e-3
+    assert planned(cfg, 1e-3, 650) == planned(cfg, 1e-3, 651) == pytest.approx(1e-4, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("cfg", "expected"),
+    [
+        (FixedCfg(), [2.0, 2.0, 2.0, 2.0, 2.0]),
         (RndStepCfg(final=0.5, at=3), [2.0, 2.0, 0.5, 0.5, 0.5]),
         (RndLinearCfg(final=1.0, begin=2, steps=4), [2.0, 2.0, 1.75, 1.0, 1.0]),
         (RndLinearCfg(final=4.0, begin=0, steps=1), [4.0, 4.0, 4.0, 4.0, 4.0]),
@@ -109,11 +125,3 @@ def test_the_weight_of_a_bonus_follows_the_steps(cfg, expected):
     weights = planned_bonus_weight(cfg, 2.0, torch.tensor([1, 2, 3, 6, 10_000]))
     assert weights.dtype == torch.float32
     assert weights.tolist() == pytest.approx(expected)
-
-
-def test_the_teacher_acts_ever_less():
-    mixing = MixingCfg(start=1.0, final=0.2, begin=10, iterations=4)
-    shares = [planned_teacher_share(mixing, iteration) for iteration in (0, 10, 11, 12, 14, 99)]
-    assert shares == pytest.approx([1.0, 1.0, 0.8, 0.6, 0.2, 0.2])
-    assert planned_teacher_share(MixingCfg(iterations=3), 3) == 0.0
-    assert planned_teacher_share(None, 0) == 0.0

@@ -13,7 +13,6 @@ from fleetfoot.algorithms.config import (
     FixedCfg,
     PpoCfg,
     RndCfg,
-    RndConstantCfg,
     RndLinearCfg,
     RndStepCfg,
     SymmetryCfg,
@@ -306,7 +305,7 @@ def curious(theirs, cfg, **options):
 def test_curiosity_by_default(theirs):
     assert curious(theirs, CURIOUS) == RndCfg(
         weight=0.0,
-        schedule=RndConstantCfg(),
+        schedule=FixedCfg(),
         num_outputs=5,
         predictor=MlpCfg(hidden_dims=(7,)),
         target=MlpCfg(hidden_dims=(6, 4)),
@@ -330,7 +329,7 @@ def test_curiosity_with_everything_set(theirs):
 @pytest.mark.parametrize(
     ("schedule", "ours"),
     [
-        ({"mode": "constant"}, RndConstantCfg()),
+        ({"mode": "constant"}, FixedCfg()),
         ({"mode": "step", "final_step": 7, "final_value": 0.5}, RndStepCfg(final=25.0, at=7)),
         (
             {"mode": "linear", "initial_step": 2, "final_step": 9, "final_value": 0.5},

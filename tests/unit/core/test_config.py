@@ -117,10 +117,10 @@ def values(hint, limits=types.MappingProxyType({})) -> st.SearchStrategy:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
         drawn = values(arguments[0], limits_of(arguments[1:]))
-        is_ordered = any(isinstance(meta, AfterValidator) for meta in arguments[1:])
-        if not is_ordered:
-            return drawn
-        return drawn.map(lambda bounds: tuple(sorted(bounds))).filter(lambda bounds: bounds[0] < bounds[1])
+        checks = [meta.func for meta in arguments[1:] if isinstance(meta, AfterValidator)]
+        if checks and typing.get_origin(arguments[0]) is tuple:
+            drawn = drawn.map(lambda bounds: tuple(sorted(bounds)))
+        return drawn.filter(lambda value: all(is_accepted(check, value) for check in checks))
     if origin is not None:
         return composed(origin, arguments, limits.get("min_length", 0))
     if dataclasses.is_dataclass(hint):
@@ -131,6 +131,14 @@ def values(hint, limits=types.MappingProxyType({})) -> st.SearchStrategy:
     if hint is str:
         return st.from_regex("[a-z0-9_.-]{1,12}", fullmatch=True) if limits else st.text(max_size=12)
     return {bool: st.booleans(), type(None): st.none()}[hint]
+
+
+def is_accepted(check, value) -> bool:
+    try:
+        check(value)
+    except ValueError:
+        return False
+    return True
 
 
 def composed(origin, arguments, min_size: int) -> st.SearchStrategy:
@@ -303,7 +311,7 @@ LIKELY_MISTAKES = {
     "actor.network.activation=swish": 'agent.actor.network.activation: got "swish"; expected '
     "'elu', 'selu', 'relu', 'celu', 'leaky_relu', 'tanh', 'sigmoid', 'softplus', 'gelu', 'silu', 'mish' or 'identity'.",
     "algorithm.schedule.kind=adaptive": "agent.algorithm.schedule.kind: got 'adaptive'; "
-    "expected one of 'fixed', 'adaptive_kl', 'linear'. Did you mean 'adaptive_kl'?",
+    "expected one of 'fixed', 'step', 'linear', 'adaptive_kl'. Did you mean 'adaptive_kl'?",
     "actor.distribution.kind=normal": "agent.actor.distribution.kind: got 'normal'; expected one of 'gaussian', "
     "'state_dependent_gaussian', 'beta', 'squashed_gaussian'. Known: beta, gaussian, squashed_gaussian, "
     "state_dependent_gaussian.",
@@ -392,8 +400,8 @@ def test_a_choice_that_is_off_is_not_guessed(typed, message):
 
 
 def test_several_fields_of_what_is_switched_off_are_all_set():
-    cfg = apply_overrides(PpoCfg(), {"gamma_warmup.start": "0.9", "gamma_warmup.hold": "7"}, where="algorithm")
-    assert cfg.gamma_warmup == GammaWarmupCfg(start=0.9, hold=7)
+    cfg = apply_overrides(PpoCfg(), {"gamma_warmup.start": "0.9", "gamma_warmup.begin": "7"}, where="algorithm")
+    assert cfg.gamma_warmup == GammaWarmupCfg(start=0.9, begin=7)
     whole = {"rnd": "{weight: 3}", "rnd.learning_rate": "1e-4", "rnd.predictor.activation": "tanh"}
     cfg = apply_overrides(PpoCfg(), whole, where="algorithm")
     assert cfg.rnd == RndCfg(weight=3.0, learning_rate=1e-4, predictor=MlpCfg(activation="tanh"))

@@ -50,7 +50,7 @@ def test_the_file_says_what_it_is(path):
     save_checkpoint(path, CHECKPOINT)
     content = torch.load(path, weights_only=True)
     assert content["format"] == "fleetfoot.checkpoint"
-    assert content["schema_version"] == 4
+    assert content["schema_version"] == 5
     assert json.loads(content["metadata"]) == CHECKPOINT.metadata
 
 
@@ -126,7 +126,8 @@ def test_a_file_that_would_run_code_is_refused_without_running_it(path, tmp_path
 def test_another_schema_version_is_refused(path):
     path.parent.mkdir()
     torch.save({"format": "fleetfoot.checkpoint", "schema_version": 99, "metadata": "{}", "state": {}}, path)
-    assert refusal(path) == f"{path}: got schema version 99; expected schema version 4."
+    expected = "got schema version 99; expected schema version 5. Use the fleetfoot that wrote it."
+    assert refusal(path) == f"{path}: {expected}"
 
 
 def test_an_exported_policy_is_refused(path):

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from fleetfoot.algorithms.config import LinearCfg, MixingCfg
 from fleetfoot.core.config import apply_overrides, encode, field_docs
 from fleetfoot.errors import ConfigError
 from fleetfoot.models.config import ActorCfg, MlpCfg
@@ -63,14 +64,14 @@ def test_fields_of_a_student_are_set_by_their_paths():
         "student.network.hidden_dims": "[64, 32]",
         "algorithm.loss.kind": "huber",
         "algorithm.loss.delta": "0.5",
-        "algorithm.mixing.iterations": "20",
+        "algorithm.mixing.schedule.iterations": "20",
         "obs_groups.student": "[policy]",
     }
     cfg = apply_overrides(STUDENT, typed, where="agent")
     assert cfg.teacher_experiment == "007"
     assert cfg.student.network.hidden_dims == (64, 32)
     assert (cfg.algorithm.loss.kind, cfg.algorithm.loss.delta) == ("huber", 0.5)
-    assert (cfg.algorithm.mixing.start, cfg.algorithm.mixing.iterations) == (1.0, 20)
+    assert cfg.algorithm.mixing == MixingCfg(share=1.0, schedule=LinearCfg(final=0.0, iterations=20))
     assert cfg.obs_groups == DistillationGroupsCfg(student=("policy",), teacher=("a",))
 
 
@@ -81,7 +82,8 @@ def test_fields_of_a_student_are_set_by_their_paths():
         ("algorithm.loss.kind", "l1", r"^agent\.algorithm\.loss\.kind: got 'l1'; expected one of 'mse', 'huber', 'kl'"),
         ("algorithm.loss.delta", "1", r"^agent\.algorithm\.loss\.delta: got an unknown field"),
         ("algorithm.gradient_length", "0", r"^agent\.algorithm\.gradient_length: got 0"),
-        ("algorithm.mixing.start", "1.5", r"^agent\.algorithm\.mixing\.start: got 1\.5"),
+        ("algorithm.mixing.share", "1.5", r"^agent\.algorithm\.mixing\.share: got 1\.5"),
+        ("algorithm.mixing.schedule.final", "1.5", r"^agent\.algorithm\.mixing\.schedule: .*at most 1 in the end"),
         ("algorithm.gamma", "0.9", r"^agent\.algorithm\.gamma: got an unknown field"),
         ("teacher_experiment", "../x", r"^agent\.teacher_experiment: "),
         ("obs_groups.student", "[]", r"^agent\.obs_groups\.student: "),

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from fleetfoot.algorithms.config import AdaptiveKlCfg, DistillationCfg, MixingCfg, PpoCfg
+from fleetfoot.algorithms.config import AdaptiveKlCfg, DistillationCfg, LinearCfg, MixingCfg, PpoCfg
 from fleetfoot.core.toy_env import ToyEnv
 from fleetfoot.errors import CheckpointError, ConfigError
 from fleetfoot.models.config import ActorCfg, CriticCfg, GaussianCfg, MlpCfg
@@ -30,7 +30,7 @@ STUDENT = DistillationRunnerCfg(
     num_steps_per_env=6,
     save_interval=2,
     obs_groups=DistillationGroupsCfg(student=("policy",), teacher=("critic",)),
-    algorithm=DistillationCfg(gradient_length=4, mixing=MixingCfg(iterations=4)),
+    algorithm=DistillationCfg(gradient_length=4, mixing=MixingCfg(schedule=LinearCfg(iterations=4))),
     student=ActorCfg(network=SMALL, distribution=GaussianCfg(init_std=0.2), obs_normalization=True),
     teacher=TEACHER.actor,
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from fleetfoot.algorithms.config import DistillationCfg, MixingCfg
+from fleetfoot.algorithms.config import DistillationCfg, LinearCfg, MixingCfg
 from fleetfoot.core.distributed import Ranks, join_ranks
 from fleetfoot.core.toy_env import ToyEnv
 from fleetfoot.errors import ConfigError, NonFiniteError
@@ -111,7 +111,7 @@ def distil(ranks: Ranks, teacher: Path) -> dict:
     cfg = DistillationRunnerCfg(
         experiment_name="student",
         num_steps_per_env=6,
-        algorithm=DistillationCfg(num_mini_batches=2, mixing=MixingCfg(iterations=4)),
+        algorithm=DistillationCfg(num_mini_batches=2, mixing=MixingCfg(schedule=LinearCfg(iterations=4))),
         student=CFG.actor,
         teacher=CFG.actor,
     )

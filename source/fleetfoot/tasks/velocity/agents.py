@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from fleetfoot.algorithms.config import (
     DistillationCfg,
-    EntropyDecayCfg,
+    FixedCfg,
     GammaWarmupCfg,
     LinearCfg,
     MixingCfg,
@@ -44,13 +44,13 @@ def ppo() -> OnPolicyRunnerCfg:
             learning_rate=1e-3,
             # With batches this small the estimate of how far the policy moved is so noisy that a rate which follows it
             # collapses.
-            schedule=LinearCfg(final_learning_rate=1e-4, begin=300, iterations=350),
+            schedule=LinearCfg(final=1e-4, begin=300, iterations=350),
             gamma=0.99,
-            gamma_warmup=GammaWarmupCfg(start=0.96, hold=100, rise=200),
+            gamma_warmup=GammaWarmupCfg(start=0.96, begin=100, iterations=200),
             lam=0.95,
             clip_param=0.2,
             entropy_coef=0.005,
-            entropy_decay=EntropyDecayCfg(final=0.0, begin=250, iterations=200),
+            entropy_schedule=LinearCfg(final=0.0, begin=250, iterations=200),
         ),
         actor=ActorCfg(network=network, distribution=GaussianCfg(init_std=0.5), obs_normalization=True),
         critic=CriticCfg(network=network, obs_normalization=True),
@@ -63,8 +63,8 @@ def rough_ppo() -> OnPolicyRunnerCfg:
     algorithm = replace(
         cfg.algorithm,
         # There is something new to learn until the last level.
-        schedule=LinearCfg(final_learning_rate=1e-4, begin=300, iterations=1200),
-        entropy_decay=EntropyDecayCfg(final=0.0, begin=1000, iterations=400),
+        schedule=LinearCfg(final=1e-4, begin=300, iterations=1200),
+        entropy_schedule=LinearCfg(final=0.0, begin=1000, iterations=400),
     )
     return replace(
         cfg,
@@ -119,7 +119,7 @@ def distillation() -> DistillationRunnerCfg:
             num_mini_batches=2,
             gradient_length=12,
             max_grad_norm=1.0,
-            mixing=MixingCfg(start=1.0, final=0.0, iterations=100),
+            mixing=MixingCfg(share=1.0, schedule=LinearCfg(final=0.0, iterations=100)),
         ),
         student=replace(teacher.actor, memory=_MEMORY, obs_normalization=True),
         teacher=teacher.actor,
@@ -133,10 +133,10 @@ def distillation_finetune() -> OnPolicyRunnerCfg:
         cfg.algorithm,
         critic_warmup=20,
         learning_rate=3e-4,
-        schedule=LinearCfg(final_learning_rate=1e-4, begin=0, iterations=400),
+        schedule=LinearCfg(final=1e-4, begin=0, iterations=400),
         gamma_warmup=None,
         entropy_coef=0.002,
-        entropy_decay=None,
+        entropy_schedule=FixedCfg(),
     )
     return replace(
         cfg,

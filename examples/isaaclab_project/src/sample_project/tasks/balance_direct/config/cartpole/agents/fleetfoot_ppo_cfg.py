@@ -1,4 +1,4 @@
-"""The agent, as a config of fleetfoot. Each field can be set when training: `agent.algorithm.learning_rate=3e-4`."""
+"""The agent, as a config of fleetfoot: every field can be set on the command line, `agent.algorithm.gamma=0.98`."""
 
 from fleetfoot.algorithms.config import AdaptiveKlCfg, PpoCfg
 from fleetfoot.models.config import ActorCfg, CriticCfg, GaussianCfg, MlpCfg
