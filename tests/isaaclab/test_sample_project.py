@@ -2,12 +2,22 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 PROJECT = Path(__file__).parents[2] / "examples/isaaclab_project"
 TASK = "SampleProject-Balance-Cartpole-Direct"
+
+
+@pytest.fixture(scope="module")
+def assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of assets that Isaac Lab is told of by `ISAACSIM_ASSET_ROOT`."""
+    folder = tmp_path_factory.mktemp("assets")
+    command = [sys.executable, str(PROJECT.parents[1] / "tests/isaaclab/assets.py"), str(folder)]
+    subprocess.run(command, check=True, capture_output=True, timeout=600)
+    return folder
 
 
 @pytest.fixture(scope="module")
