@@ -61,8 +61,12 @@ def test_isaac_lab_finds_its_tasks_by_the_entry_point(launch, installation: Path
         found = subprocess.run([python, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120)
         assert found.stdout.splitlines()[-1:] == ["fleetfoot_isaaclab.tasks"], found.stderr
         theirs = "from isaaclab.cli import load_external_tasks; load_external_tasks(); import sys; print(sys.modules['fleetfoot_isaaclab.tasks'].__file__)"
-        loaded = subprocess.run([python, "-c", theirs], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300)
-        assert loaded.stdout.splitlines()[-1:] == [str(ROOT / "extension/fleetfoot_isaaclab/tasks/__init__.py")], loaded.stderr
+        loaded = subprocess.run(
+            [python, "-c", theirs], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300
+        )
+        assert loaded.stdout.splitlines()[-1:] == [str(ROOT / "extension/fleetfoot_isaaclab/tasks/__init__.py")], (
+            loaded.stderr
+        )
     finally:
         subprocess.run([python, "-m", "pip", "uninstall", "--yes", "fleetfoot"], check=True, capture_output=True)
 
