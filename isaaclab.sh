@@ -391,7 +391,7 @@ require_needed_modules() {
 # Installs fleetfoot into another's installation, and of what it needs only what is not there: no package that is there changes its version.
 # Its own requirements are not asked: Isaac Lab pins its torch and its MuJoCo, and must keep them.
 install_into_theirs() {
-  local needs said there i missing=() name
+  local needs said i missing=()
   require_module pip
   read_needs
   said="$("${python[@]}" -c "$missing_probe" "${needed_modules[@]}")" || fail "'${python[*]}' cannot look for modules: it must be Python 3."

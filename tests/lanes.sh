@@ -34,18 +34,19 @@ find_python_of_version() {
   return 1
 }
 
-# Sets `lane_text` to the text of everything that decides what belongs in lane $1, made by the Python $2.
+# Sets `lane_needs` to what lane $1 needs of what fleetfoot does, a line each, and `lane_text` to the text of everything that decides what
+# belongs in the lane, made by the Python $2.
 read_lane_text() {
   local file text need needs
   read_needs
-  lane_text="$2"
+  lane_needs=""
   for need in "${needs[@]+"${needs[@]}"}"; do
-    [[ $need == "$lane_without"[!a-z_-]* ]] || lane_text+=$'\n'"$need"
+    [[ $need == "$lane_without"[!a-z_-]* ]] || lane_needs+="$need"$'\n'
   done
-  lane_needs="${lane_text#*$'\n'}"
+  lane_text="$2"$'\n'"$lane_needs"
   for file in "$root/tests/$1/requirements.txt" "$root/tests/$1/constraints.txt"; do
     IFS= read -r -d '' text <"$file" || true
-    lane_text+=$'\n'"$text"
+    lane_text+="$text"$'\n'
   done
 }
 

@@ -37,6 +37,7 @@ def test_every_task_can_be_resumed_and_described(env):
     assert isinstance(env, DescribedEnv)
 
 
+@pytest.mark.slow
 def test_every_task_while_it_is_filmed(env, tmp_path):
     said: list[str] = []
     with closing(VideoRecorder(env, folder=tmp_path, length=4, interval=10_000, report=said.append)) as recorder:

@@ -10,13 +10,14 @@ import sys
 import tempfile
 import time
 import tomllib
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TOOLS = ("bash", "cat", "df", "dirname", "flock", "grep", "id", "mkdir", "rm", "sleep", "uname")
+TOOLS = ("bash", "cat", "df", "dirname", "flock", "grep", "id", "mkdir", "mktemp", "rm", "sleep", "uname")
 NOBODY = 65534
 
 # A project that installs offline: its build backend lies beside it. While there is a file `hold`, building waits.
@@ -467,6 +468,7 @@ def test_isaac_lab_without_what_fleetfoot_needs_still_runs_other_code(bare, tmp_
     assert launch(ROOT, "-p", "-c", "print('mine')", env=bare).stdout == "mine\n"
 
 
+@pytest.mark.slow
 def test_isaac_lab_with_what_fleetfoot_needs_is_ready_in_half_a_second(env) -> None:
     """Looking for the modules is one start of Python, which imports none of them."""
     env |= {"ISAAC_PYTHON": sys.executable}
@@ -528,3 +530,142 @@ def test_tests_without_pytest(tested: Path, env, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True)
     ran = launch(tested, "-t", env=env | {"ISAAC_PYTHON": str(tmp_path / "bare/bin/python")})
     assert_one_sentence(ran, "no pytest", "pip install pytest")
+
+
+def make_wheel(folder: Path, name: str, version: str, module: str = "", requires: str = "") -> None:
+    """A package of one module, for pip to find offline."""
+    folder.mkdir(exist_ok=True)
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    about = f"{name}-{version}.dist-info"
+    files = {
+        f"{name}.py": module,
+        f"{about}/METADATA": metadata + (f"Requires-Dist: {requires}\n" if requires else ""),
+        f"{about}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files[f"{about}/RECORD"] = "".join(f"{path},,\n" for path in [*files, f"{about}/RECORD"])
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+        for path, text in files.items():
+            wheel.writestr(path, text)
+
+
+@pytest.fixture
+def theirs(project: Path, tmp_path: Path, env) -> dict[str, str]:
+    """Somebody's environment that has torch 1.0. The project needs that and numpy; there is a torch 2.0 too."""
+    (project / "pyproject.toml").write_text(
+        f'{PYPROJECT}dependencies = [\n    "torch>=2",\n    "numpy>=1",  # both\n]\n'
+    )
+    wheels = tmp_path / "wheels"
+    make_wheel(wheels, "torch", "1.0")
+    make_wheel(wheels, "torch", "2.0")
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "theirs")], check=True)
+    python = str(tmp_path / "theirs/bin/python")
+    env |= {"ISAAC_PYTHON": python, "PIP_FIND_LINKS": str(wheels)}
+    subprocess.run([python, "-m", "pip", "install", "torch==1.0"], env=env, check=True, capture_output=True)
+    return env
+
+
+def versions(env: dict[str, str]) -> list[str]:
+    command = [env["ISAAC_PYTHON"], "-m", "pip", "list", "--format=freeze"]
+    return subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout.splitlines()
+
+
+@pytest.mark.slow
+def test_isaac_lab_gets_what_it_lacks_and_keeps_what_it_has(project: Path, theirs) -> None:
+    make_wheel(Path(theirs["PIP_FIND_LINKS"]), "numpy", "1.5", requires="torch")
+    before = versions(theirs)
+    ran = launch(project, "-i", env=theirs)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert sorted(set(versions(theirs)) - set(before)) == ["numpy==1.5", "tiny==1.0"]
+    assert set(before) < set(versions(theirs))
+    assert "torch==1.0" in before
+
+
+@pytest.mark.slow
+def test_isaac_lab_that_would_have_to_change_is_left_alone(project: Path, theirs) -> None:
+    make_wheel(Path(theirs["PIP_FIND_LINKS"]), "numpy", "1.5", requires="torch>=2")
+    before = versions(theirs)
+    assert_one_sentence(launch(project, "-i", env=theirs), "numpy>=1", "without changing what is there")
+    assert versions(theirs) == before
+
+
+def test_everything_is_the_fast_tests_and_then_the_slow_ones(tested: Path, env) -> None:
+    """What fails in the first part does not keep the second from being told, and is not forgotten over it."""
+    (tested / "pytest.ini").write_text("[pytest]\nmarkers = slow\n")
+    slow = "import pytest\n@pytest.mark.slow\ndef test_slow():\n    pass\ndef test_fails():\n    assert False\n"
+    (tested / "tests/unit/test_more.py").write_text(slow)
+    ran = launch(tested, "-t", env=env | {"ISAAC_PYTHON": sys.executable})
+    fast, _, rest = ran.stdout.partition("short test summary")
+    assert "test_fails" in rest
+    assert "1 failed, 1 passed" in rest
+    assert "1 passed, 2 deselected" in rest
+    assert ran.returncode == 1
+    if (os.cpu_count() or 1) > 1:
+        assert "workers" in fast
+
+
+@pytest.fixture
+def laned(project: Path, tmp_path: Path, env) -> dict[str, str]:
+    """The project with mjlab's lane, of one test, whose pytest is a module that prints its arguments."""
+    (project / "tests").mkdir()
+    shutil.copy(ROOT / "tests/lanes.sh", project / "tests")
+    for lane in ("mjlab", "isaaclab"):
+        (project / "tests" / lane).mkdir()
+        (project / "tests" / lane / "requirements.txt").write_text("pytest\n")
+        (project / "tests" / lane / "constraints.txt").write_text("pytest==9.0\n")
+    code = "import os, sys; print(os.environ['PYTHONPATH']); print(os.environ['WARP_CACHE_PATH']); print(sys.argv[1:])"
+    make_wheel(tmp_path / "wheels", "pytest", "9.0", code)
+    for tool in ("cksum", "find", "touch"):
+        (tmp_path / "tools" / tool).symlink_to(str(shutil.which(tool)))
+    return env | {"PIP_FIND_LINKS": str(tmp_path / "wheels"), "XDG_CACHE_HOME": str(tmp_path / "a cache")}
+
+
+@pytest.mark.slow
+def test_a_lane_is_made_once_outside_the_clone(project: Path, laned, tmp_path: Path) -> None:
+    first = launch(project, "-t", "mjlab", "-k", "name", env=laned)
+    assert first.returncode == 0, first.stderr
+    path, warp, words = first.stdout.splitlines()[-3:]
+    assert path == f"{project}/source:{project}/extension"
+    assert warp.startswith(str(tmp_path / "a cache/fleetfoot/lanes/mjlab-"))
+    assert words == "['-k', 'name', 'tests/mjlab']"
+    assert "making the environment" in first.stderr
+    assert not (project / ".venv").exists()
+
+    (stamp,) = (tmp_path / "a cache").glob("fleetfoot/lanes/*/venv/*.stamp")
+    again = launch(Path(shutil.copytree(project, tmp_path / "another clone")), "-t", "mjlab", env=laned)
+    assert "making the environment" not in again.stderr
+    assert again.stdout.splitlines()[-2] == warp
+
+    stamp.unlink()  # As when it was killed before the end.
+    assert "making the environment" in launch(project, "-t", "mjlab", env=laned).stderr
+
+    (project / "tests/mjlab/constraints.txt").write_text("pytest==9.0  # another lock\n")
+    assert "making the environment" in launch(project, "-t", "mjlab", env=laned).stderr
+
+
+def assert_no_lane(ran: subprocess.CompletedProcess[str], *words: str) -> None:
+    errors = [line for line in ran.stderr.splitlines() if "error: " in line]
+    assert ran.returncode == 69, ran.stderr
+    assert errors == ran.stderr.splitlines()[-1:], ran.stderr
+    assert all(word in errors[0] for word in words), errors
+
+
+def test_a_lane_that_this_machine_cannot_have(project: Path, laned, tmp_path: Path) -> None:
+    """Each has a status of its own, by which it is told from tests that fail."""
+    make_python(tmp_path / "python", "sys.version_info = (3, 11, 1)")
+    ran = launch(project, "-t", "isaaclab", env=laned | {"PYTHON": str(tmp_path / "python")})
+    assert_no_lane(ran, "Python 3.12", "PYTHON=")
+    make_disk(tmp_path / "tools", 5000)
+    assert_no_lane(launch(project, "-t", "mjlab", env=laned), "5000 MB", "6000", "make room")
+
+
+@pytest.mark.slow
+def test_a_lane_without_a_network(project: Path, laned) -> None:
+    offline = {key: value for key, value in laned.items() if key not in ("PIP_NO_INDEX", "PIP_FIND_LINKS")}
+    offline |= {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0"}
+    assert_no_lane(launch(project, "-t", "mjlab", env=offline), "network")
+
+
+@pytest.mark.slow
+def test_a_lane_whose_lock_cannot_be_fails(project: Path, laned) -> None:
+    (project / "tests/mjlab/constraints.txt").write_text("pytest==8.0\n")
+    assert_one_sentence(launch(project, "-t", "mjlab", env=laned), "pip could not install")

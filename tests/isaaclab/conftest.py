@@ -83,7 +83,7 @@ def launch() -> Launch:
 
     def run(*words: str, env: dict[str, str], cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
         command = [str(ROOT / "isaaclab.sh"), *words]
-        return subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, timeout=300)
+        return subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, timeout=600)
 
     return run
 
@@ -95,4 +95,13 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     (site_packages,) = folder.glob("lib/python3*/site-packages")
     (site_packages / "all_of_the_lane.pth").write_text(sysconfig.get_path("purelib"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of assets that Isaac Lab is told of by `ISAACSIM_ASSET_ROOT`."""
+    folder = tmp_path_factory.mktemp("assets")
+    command = [sys.executable, str(ROOT / "tests/isaaclab/assets.py"), str(folder)]
+    subprocess.run(command, check=True, capture_output=True, timeout=600)
     return folder

@@ -25,7 +25,7 @@ def around(installation: Path, layout: str, home: Path) -> dict[str, str]:
 
 def freeze(installation: Path) -> list[str]:
     command = [str(installation / "bin/python"), "-m", "pip", "freeze", "--all"]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout.splitlines()
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=600).stdout.splitlines()
 
 
 @pytest.mark.slow
@@ -42,31 +42,31 @@ def test_it_is_found_and_left_unchanged_but_for_fleetfoot(launch, installation: 
         assert [line for line in before if line not in after] == []
         (ours,) = [line for line in after if line not in before and not line.startswith("#")]
         assert "fleetfoot" in ours
-        assert not (ROOT / ".venv").exists() or "making the environment" not in ran.stderr
+        assert "making the environment" not in ran.stderr
     finally:
         subprocess.run([python, "-m", "pip", "uninstall", "--yes", "fleetfoot"], check=True, capture_output=True)
     assert freeze(installation) == before
+
+
+LOADS = """
+import sys
+from isaaclab.cli import load_external_tasks
+load_external_tasks()
+print(sys.modules["fleetfoot_isaaclab.tasks"].__file__)
+"""
 
 
 @pytest.mark.slow
 def test_isaac_lab_finds_its_tasks_by_the_entry_point(launch, installation: Path, tmp_path: Path) -> None:
     env = around(installation, "venv", tmp_path)
     python = str(installation / "bin/python")
-    assert launch("-i", env=env).returncode == 0
+    installed = launch("-i", env=env)
+    assert installed.returncode == 0, installed.stderr
     try:
-        code = (
-            "import importlib.metadata as m; (e,) = [e for e in m.entry_points(group='isaaclab.tasks')"
-            " if e.name == 'fleetfoot']; print(e.load().__name__)"
-        )
-        found = subprocess.run([python, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120)
-        assert found.stdout.splitlines()[-1:] == ["fleetfoot_isaaclab.tasks"], found.stderr
-        theirs = "from isaaclab.cli import load_external_tasks; load_external_tasks(); import sys; print(sys.modules['fleetfoot_isaaclab.tasks'].__file__)"
-        loaded = subprocess.run(
-            [python, "-c", theirs], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300
-        )
-        assert loaded.stdout.splitlines()[-1:] == [str(ROOT / "extension/fleetfoot_isaaclab/tasks/__init__.py")], (
-            loaded.stderr
-        )
+        command = [python, "-c", LOADS]
+        loaded = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=600)
+        expected = str(ROOT / "extension/fleetfoot_isaaclab/tasks/__init__.py")
+        assert loaded.stdout.splitlines()[-1:] == [expected], loaded.stderr
     finally:
         subprocess.run([python, "-m", "pip", "uninstall", "--yes", "fleetfoot"], check=True, capture_output=True)
 
@@ -80,6 +80,6 @@ def test_scripts_run_in_it_by_both_launchers(launch, installation: Path, tmp_pat
         ran = launch("-p", "scripts/train.py", "--help", env=env, cwd=tmp_path)
     else:
         command = [str(installation / "bin/python"), "-m", "isaaclab", "-p", str(ROOT / "scripts/train.py"), "--help"]
-        ran = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300)
+        ran = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=600)
     assert ran.returncode == 0, ran.stderr
     assert "--max_iterations" in ran.stdout

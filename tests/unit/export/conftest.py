@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import pytest
 import torch
 
+from fleetfoot.export.onnx import export_onnx
 from fleetfoot.models.actor_critic import Actor
 from fleetfoot.models.build import build_actor
 from fleetfoot.models.config import ActorCfg, MlpCfg
@@ -9,6 +12,18 @@ from fleetfoot.models.config import ActorCfg, MlpCfg
 @pytest.fixture
 def actor(generator) -> Actor:
     """Two groups of observations, a normaliser that has seen something, three actions."""
+    return make_actor(generator)
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory) -> Path:
+    """The file of the same actor, for tests that only read it: to write it takes a second."""
+    actor = make_actor(torch.Generator().manual_seed(20_240_607))
+    metadata = {"task": "Toy", "policy_contract": {"joint_names": ["a", "b"], "joint_damping": [1.5, 2.5]}}
+    return export_onnx(actor, tmp_path_factory.mktemp("exported") / "policy.onnx", metadata)
+
+
+def make_actor(generator: torch.Generator) -> Actor:
     cfg = ActorCfg(network=MlpCfg(hidden_dims=(16, 8)), obs_normalization=True)
     actor = build_actor(cfg, ("policy", "command"), {"policy": (4,), "command": (2,)}, 3)
     for parameter in actor.parameters():

@@ -12,13 +12,6 @@ from fleetfoot.export.onnx import _runner, _trace, _write, export_onnx
 from fleetfoot.export.parity import parity_error
 from fleetfoot.export.policy import ExportedPolicy
 
-METADATA = {"task": "Toy", "policy_contract": {"joint_names": ["a", "b"], "joint_damping": [1.5, 2.5]}}
-
-
-@pytest.fixture
-def exported(actor, tmp_path):
-    return export_onnx(actor, tmp_path / "exported" / "policy.onnx", METADATA)
-
 
 def run(path, obs: torch.Tensor) -> torch.Tensor:
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])

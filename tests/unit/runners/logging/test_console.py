@@ -154,6 +154,7 @@ def test_a_closed_pipe_stops_neither_messages_nor_stages():
         file.close()
 
 
+@pytest.mark.slow
 def test_the_live_view_fits_80_by_24_and_keeps_its_place(make_run, make_report, terminal):
     console = Console(terminal.file, clock=(clock := _Clock()))
     console.start(make_run())
