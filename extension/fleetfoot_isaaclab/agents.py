@@ -39,13 +39,14 @@ def find_agents(cfg: IsaacLabEnvCfg, kwargs: Mapping[str, Any]) -> dict[str, Cal
         kwargs: What the task is registered with.
     """
     names: dict[str, str] = {}
+    entry_points: dict[str, str] = {}
     for library in _LIBRARIES:
         for key in kwargs:
             if key.startswith(f"{library}_") and key.endswith(_SUFFIX):
                 variant = key.removeprefix(f"{library}_").removesuffix(_SUFFIX).rstrip("_")
                 names.setdefault(_NAMES.get(variant, variant), key)
-    aliases = {key: key for key in names.values()}
-    return {name: _maker(cfg, key) for name, key in {**names, **aliases}.items()}
+                entry_points[key] = key
+    return {name: _maker(cfg, key) for name, key in {**names, **entry_points}.items()}
 
 
 def clip_actions_of(cfg: IsaacLabEnvCfg, kwargs: Mapping[str, Any]) -> float | None:

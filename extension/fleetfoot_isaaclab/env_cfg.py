@@ -184,7 +184,7 @@ def _check_type(path: str, typed: str, before: Any, after: Any) -> None:
         case bool():
             fits, expected = isinstance(after, bool) or after is None, "true or false"
         case int() | float():
-            fits, expected = is_number or after is None, "a number"
+            fits, expected = not isinstance(after, (str, bool)), "a number"
     if path == "scene.num_envs":
         fits, expected = is_number and after == int(after) >= 1, "an integer of at least 1"
     if not fits:

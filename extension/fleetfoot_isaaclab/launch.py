@@ -38,8 +38,10 @@ def split_words(words: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]
     Raises:
         ConfigError: A word is neither; names it.
     """
+    from isaaclab.app.sim_launcher import fuse_kit_args
+
     selectors = tuple(word for word in words if word.partition("=")[0] in SELECTORS and "=" in word)
-    others = [word for word in words if word not in selectors]
+    others = fuse_kit_args([word for word in words if word not in selectors])
     parser = _launcher_parser()
     _, unknown = parser.parse_known_args(others)
     if unknown:
@@ -47,9 +49,8 @@ def split_words(words: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]
         if word.startswith("-"):
             known = [option for action in parser._actions for option in action.option_strings]
             fix = nearest(word.partition("=")[0], known)
-            raise ConfigError(
-                word, got="an unknown flag", expected="a flag of ours or of Isaac Lab's launcher", fix=fix
-            )
+            expected = "a flag of this command, or of Isaac Lab's launcher"
+            raise ConfigError(word.partition("=")[0], got="an unknown flag", expected=expected, fix=fix)
         kinds = ", ".join(f"{name}=NAME" for name in SELECTORS)
         expected = f"env.<path>=<value>, agent.<path>=<value>, {kinds}"
         raise ConfigError(repr(word), got="a stray word", expected=expected, fix="Write flags as --name VALUE.")

@@ -13,6 +13,8 @@ from fleetfoot.errors import ContractError
 __all__ = ["take_picture"]
 
 _SIZE: Final = (640, 480)
+_FROM: Final = (2.4, -2.4, 1.6)
+"""Where the camera is, from what it looks at [m]."""
 
 
 def take_picture(env: Any) -> NDArray[np.uint8]:
@@ -30,6 +32,7 @@ def take_picture(env: Any) -> NDArray[np.uint8]:
     viewers = [viewer for viewer in env.sim.visualizers if viewer.cfg.visualizer_type in ("newton_gl", "kit")]
     viewer = viewers[0] if viewers else _add_viewer(env)
     env.sim.forward()
+    viewer.set_camera_view(*_look_at_robot(env))
     if viewer.supports_markers():
         env.sim.vis_marker_registry.dispatch_callbacks()
     picture = viewer.render_rgb_array()
@@ -46,16 +49,12 @@ def _add_viewer(env: Any) -> Any:
     from isaaclab.utils import instantiate
     from isaaclab_visualizers.newton import NewtonGLVisualizerCfg
 
-    origin = env.scene.env_origins[0].tolist()
-    eye, lookat = env.cfg.sim.default_visualizer_cfg.eye, env.cfg.sim.default_visualizer_cfg.lookat
     cfg = NewtonGLVisualizerCfg(
         headless=True,
         window_width=_SIZE[0],
         window_height=_SIZE[1],
         visible_env_indices=[0],
         enable_live_plots=False,
-        eye=tuple(a + b for a, b in zip(eye, origin, strict=True)),
-        lookat=tuple(a + b for a, b in zip(lookat, origin, strict=True)),
     )
     display = os.environ.pop("DISPLAY", None)  # with it, the viewer would open a window after all
     try:
@@ -66,3 +65,11 @@ def _add_viewer(env: Any) -> Any:
             os.environ["DISPLAY"] = display
     sim.visualizers.append(viewer)
     return viewer
+
+
+def _look_at_robot(env: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Where the camera is and what it looks at: the first robot of the first environment, wherever it walks."""
+    robots = list(env.scene.articulations.values())
+    target = robots[0].data.root_pos_w.torch[0] if robots else env.scene.env_origins[0]
+    lookat = tuple(target.tolist())
+    return tuple(a + b for a, b in zip(lookat, _FROM, strict=True)), lookat

@@ -62,6 +62,7 @@ class _IsaacLab:
             cfgs=CFGS,
             simulator=self.name,
             default_device=resolve(cfg).sim.device,
+            one_at_a_time=True,
         )
 
 
@@ -89,7 +90,8 @@ def _registered() -> Mapping[str, Mapping[str, Any]]:
     import gymnasium
     from isaaclab.cli import load_external_tasks
 
-    import_module("isaaclab_tasks")  # registers its tasks
+    for package in ("isaaclab_tasks", "fleetfoot_isaaclab.tasks"):  # ours also where it is importable, not installed
+        import_module(package)
     load_external_tasks()
     return {
         name: spec.kwargs for name, spec in gymnasium.registry.items() if "env_cfg_entry_point" in (spec.kwargs or {})

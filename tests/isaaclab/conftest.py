@@ -1,14 +1,21 @@
 """The lane of the real Isaac Lab: `./isaaclab.sh -t isaaclab`."""
 
+import importlib.util
+import os
+import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
+ASSETS = Path(tempfile.mkdtemp(prefix="isaaclab-assets-"))
 
 Launch = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -17,6 +24,57 @@ def pytest_configure(config: pytest.Config) -> None:
     """Isaac Lab and Warp warn of this and that, which is theirs; a warning of ours is an error, as everywhere."""
     for line in ("default", "error:::fleetfoot"):
         config.addinivalue_line("filterwarnings", line)
+    # Before Isaac Lab is imported, here or in a process of a test.
+    spec = importlib.util.spec_from_file_location("isaaclab_assets_of_tests", Path(__file__).with_name("assets.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    os.environ["ISAACSIM_ASSET_ROOT"] = str(module.build_asset_root(ASSETS))
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(ASSETS, ignore_errors=True)
+
+
+Made = Callable[..., AbstractContextManager[Any]]
+
+
+@pytest.fixture(scope="session")
+def made() -> Made:
+    """`with made("Isaac-Cartpole", 4, **{"env.field": "value"}) as env`: one at a time, as Isaac Lab has it."""
+    from fleetfoot.tasks.simulators import Request
+    from fleetfoot_isaaclab.simulator import SIMULATOR
+
+    @contextmanager
+    def make(name: str, num_envs: int, *words: str, seed: int = 1, **overrides: str) -> Iterator[Any]:
+        task = SIMULATOR.find_task(name, Request(words=words))
+        assert task is not None
+        paths = {path.removeprefix("env."): value for path, value in overrides.items()}
+        cfg = task.cfgs.override(task.env_cfg(), {"scene.num_envs": str(num_envs), **paths})
+        env = task.make_env(cfg, device="cpu", seed=seed)
+        try:
+            yield env
+        finally:
+            env.close()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def script() -> Callable[..., str]:
+    """`script("train", "--task", …)` runs one of our scripts, and returns what it printed."""
+
+    def run(name: str, *words: str, cwd: Path = ROOT) -> str:
+        path = os.pathsep.join([str(ROOT / "source"), str(ROOT / "extension")])
+        command = [sys.executable, str(ROOT / "scripts" / f"{name}.py"), *words]
+        ran = subprocess.run(
+            command, env=os.environ | {"PYTHONPATH": path}, cwd=cwd, capture_output=True, text=True, timeout=600
+        )
+        assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
+        return ran.stdout
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -85,6 +85,8 @@ def _film(runner: Runner[Any, Any], plan: Plan, folder: Path) -> Path:
     """Ten seconds of the trained policy, in an environment of its own."""
     from fleetfoot.envs.video import film
 
+    if plan.task.one_at_a_time:
+        runner.env.close()  # nothing is left to be done with it
     env = replace(plan, env_cfg=plan.task.play_mode(plan.env_cfg)).make_env(runner.device, num_envs=1)
     try:
         path = folder / "videos" / f"policy-{runner.iteration}.mp4"

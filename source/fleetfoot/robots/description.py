@@ -1,4 +1,4 @@
-"""A robot as plain data: what MJCF is made from now, and USD later.
+"""A robot as plain data: what MJCF is made from, and USD (`fleetfoot_isaaclab.assets`).
 
 Everything is in SI units. Every link's frame has the axes of the robot's base when all joints are at zero: an offset,
 a centre of mass or a shape reads the same in every link: x forward, y to the left, z up.

@@ -75,6 +75,8 @@ class TaskSpec(Generic[C]):
     """What simulates it, as `--sim` names it."""
     default_device: str = "cpu"
     """Where it runs when nothing is asked for."""
+    one_at_a_time: bool = False
+    """Whether a process can have but one environment of it at a time: one is closed before another is made."""
 
 
 def register(spec: TaskSpec[Any]) -> None:

@@ -1,0 +1,122 @@
+"""Makes docs/isaaclab_tasks.md: of every task that Isaac Lab registers, whether it trains with fleetfoot, or why not.
+
+    ISAACSIM_ASSET_ROOT=… python tests/isaaclab/tasks_table.py [--build] [--only NAME …] > docs/isaaclab_tasks.md
+
+With `--build` the environment of each task that has an agent is made as well, with two robots, on a CPU; what it then
+lacks are mostly assets, which are on a server.
+"""
+
+import argparse
+import contextlib
+import sys
+import warnings
+from collections.abc import Iterator
+
+import torch
+
+from fleetfoot.errors import ConfigError
+from fleetfoot.tasks.simulators import Request
+from fleetfoot_isaaclab.env_cfg import resolve
+from fleetfoot_isaaclab.simulator import SIMULATOR
+
+_OURS = ("Anymal-Flat", "Anymal-Rough")
+_HEAD = """# Isaac Lab's tasks
+
+Made by `tests/isaaclab/tasks_table.py`, with Isaac Lab {version}. An agent is there if the config that the task has for
+rsl_rl is translated and its algorithm is one of ours; the physics is what the task takes by default.
+
+{translated} of {total} tasks have an agent for fleetfoot, {agents} agents together.{built}
+
+| task | agents | physics | environment | why not |
+|---|---|---|---|---|"""
+_BUILT = """
+
+"Made": the environment was made and stepped on a CPU with Newton's physics, with the assets that
+`tests/isaaclab/assets.py` makes. What stands there instead is why that failed; an asset that is missing lies on Isaac
+Lab's server."""
+
+
+def main() -> None:
+    from importlib.metadata import version
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", action="store_true", help="make the environments as well")
+    parser.add_argument("--only", nargs="*", help="these tasks alone")
+    args = parser.parse_args()
+    warnings.simplefilter("ignore")
+    names = [name for name in SIMULATOR.task_names() if name not in _OURS and (not args.only or name in args.only)]
+    rows = [_row(name, build=args.build) for name in names]
+    translated = [agents for _, agents, *_ in rows if agents]
+    head = _HEAD.format(
+        version=version("isaaclab"),
+        translated=len(translated),
+        total=len(rows),
+        agents=sum(map(len, translated)),
+        built=_BUILT if args.build else "",
+    )
+    print(head)
+    for name, agents, *rest in rows:
+        print(f"| {name} | {', '.join(agents)} | {' | '.join(rest)} |")
+
+
+def _row(name: str, *, build: bool) -> tuple[str, list[str], str, str, str]:
+    """A task, the agents it has for us, the physics it takes, whether it is made, and why it has no more agents."""
+    print(name, file=sys.stderr, flush=True)
+    try:
+        task = SIMULATOR.find_task(name, Request())
+    except ConfigError as error:
+        return name, [], "", "", f"{error.got}" if "agent" in str(error.got) else _short(error)
+    assert task is not None
+    physics = type(resolve(task.env_cfg()).sim.physics).__name__.removesuffix("Cfg")
+    agents: list[str] = []
+    reasons: list[str] = []
+    for agent, outcome in _outcomes(task):
+        if outcome:
+            reasons.append(f"{agent}: {outcome}")
+        else:
+            agents.append(agent)
+    made = _make(name, physics) if build and agents else ""
+    return name, agents, physics, made, "; ".join(reasons)
+
+
+def _make(name: str, physics: str) -> str:
+    """Make and step the environment; `made`, or why not."""
+    words = () if "Newton" in physics else ("physics=newton_mjwarp",)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            task = SIMULATOR.find_task(name, Request(words=words))
+            assert task is not None
+            cfg = task.cfgs.override(task.env_cfg(), {"scene.num_envs": "2"})
+            env = task.make_env(cfg, device="cpu", seed=1)
+            try:
+                env.step(torch.zeros(2, env.action_spec.size))
+            finally:
+                env.close()
+    except Exception as error:  # whatever it is, it is what the table is about
+        return _one_line(f"{type(error).__name__}: {error}")
+    return "made" if not words else f"made, {words[0]}"
+
+
+def _outcomes(task) -> Iterator[tuple[str, str]]:
+    for agent, make in task.agents.items():
+        if agent.endswith("_cfg_entry_point"):
+            continue
+        try:
+            make()
+        except ConfigError as error:
+            yield agent, _short(error)
+        else:
+            yield agent, ""
+
+
+def _short(error: ConfigError) -> str:
+    return _one_line(f"{error.where.rpartition(': ')[2]}: got {error.got}")
+
+
+def _one_line(text: str) -> str:
+    short = " ".join(text.split())
+    return (short if len(short) <= 160 else f"{short[:157]}...").replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    main()
