@@ -43,7 +43,7 @@ def refused(script, *words: str, cwd: Path, name: str = "train", **options) -> s
         (
             ["--task", "Isaac-Ant"],
             "--task: got 'Isaac-Ant'; expected the name of a task. "
-            "Known: Anymal-Flat, Anymal-Rough, Anymal-Rough-Blind, Cartpole, Cartpole-Camera.",
+            "Known: Anymal-Flat, Anymal-Rough, Anymal-Rough-Blind, Cartpole, Cartpole-Camera, gymnasium:ID.",
         ),
         (
             [*TASK, "--agent", "sac"],

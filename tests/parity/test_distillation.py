@@ -40,6 +40,9 @@ CASES = {
     "the whole rollout": replace(BASE, gradient_length=12),
     "epochs": replace(BASE, num_learning_epochs=3, gradient_length=6),
     "tight clip": replace(BASE, max_grad_norm=0.05),
+    "adamw": replace(BASE, optimizer="adamw"),
+    "sgd": replace(BASE, optimizer="sgd", learning_rate=0.1),
+    "rmsprop": replace(BASE, optimizer="rmsprop", learning_rate=1e-4),
     "windows over two passes": replace(BASE, num_learning_epochs=3, gradient_length=8, window_remainder="next_pass"),
     "steps that are dropped": replace(BASE, num_learning_epochs=2, gradient_length=7, window_remainder="next_pass"),
     "nothing but such steps": replace(BASE, gradient_length=13, window_remainder="next_pass"),
@@ -103,6 +106,7 @@ def make_theirs(ours: Distillation, cfg: DistillationCfg) -> TheirDistillation:
             learning_rate=cfg.learning_rate,
             max_grad_norm=cfg.max_grad_norm,
             loss_type=cfg.loss.kind,
+            optimizer=cfg.optimizer,
         )
     theirs.train_mode()
     return theirs

@@ -131,6 +131,7 @@ def make_both(
         value_loss_coef=cfg.value_loss_coef,
         entropy_coef=cfg.entropy_coef,
         learning_rate=cfg.learning_rate,
+        optimizer=cfg.optimizer,
         max_grad_norm=cfg.max_grad_norm,
         use_clipped_value_loss=cfg.use_clipped_value_loss,
         schedule="adaptive" if isinstance(cfg.schedule, AdaptiveKlCfg) else "fixed",
@@ -324,6 +325,20 @@ def test_two_updates_in_a_row_are_equal(network, learning, generator, monkeypatc
         torch.testing.assert_close(own.inputs.normalizer.mean, other.obs_normalizer.mean, rtol=1e-6, atol=1e-6)
         torch.testing.assert_close(own.inputs.normalizer.var.sqrt(), other.obs_normalizer.std, rtol=1e-6, atol=1e-6)
         assert own.inputs.normalizer.count.item() == other.obs_normalizer.count.item() == 2 * T * N
+
+
+@pytest.mark.parametrize(("optimizer", "rate"), [("adamw", 1e-3), ("sgd", 0.1), ("rmsprop", 1e-4)])
+def test_updates_with_other_optimisers_are_equal(optimizer, rate, generator, monkeypatch):
+    cfg = replace(BASE, optimizer=optimizer, learning_rate=rate)
+    ours, theirs = make_both(plain(GaussianCfg(init_std=0.6, std_range=RANGE)), cfg, generator)
+    before = {name: own.clone() for name, (own, _) in parameters(ours, theirs).items()}
+    obs = random_obs(generator)
+    for _ in range(2):
+        obs = collect(ours, theirs, obs, generator)
+        update_both(ours, theirs, obs, monkeypatch)
+        assert_parameters_equal(ours, theirs)
+    for name, (own, _) in parameters(ours, theirs).items():
+        assert (own - before[name]).abs().max() > 1e-4, name
 
 
 # --- time limits

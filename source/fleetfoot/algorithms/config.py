@@ -29,6 +29,7 @@ __all__ = [
     "LinearCfg",
     "MixingCfg",
     "MseLossCfg",
+    "OptimizerName",
     "PpoCfg",
     "RateScheduleCfg",
     "RndCfg",
@@ -39,6 +40,8 @@ __all__ = [
     "StepCfg",
     "SymmetryCfg",
 ]
+
+OptimizerName: TypeAlias = Literal["adam", "adamw", "sgd", "rmsprop"]
 
 
 @config
@@ -174,7 +177,7 @@ class RndCfg:
     target: MlpCfg = MlpCfg(hidden_dims=(64, 64))
     """The network that is never trained."""
     learning_rate: PositiveFloat = 1e-3
-    """Adam step size of the predictor; no schedule changes it."""
+    """Step size of the predictor; no schedule changes it."""
     state_normalization: bool = True
     """Scale what both networks see by its running mean and standard deviation."""
     reward_normalization: Literal["rollout", "every_step"] | None = "rollout"
@@ -204,7 +207,10 @@ class PpoCfg:
     drop_remainder: bool = False
     """Leave out the last samples where the mini-batches do not come out even, as rsl_rl does, instead of refusing."""
     learning_rate: PositiveFloat = 1e-3
-    """Adam step size at the start."""
+    """Step size at the start."""
+    optimizer: OptimizerName = "adam"
+    """What makes steps of gradients: torch's Adam, AdamW, SGD or RMSprop with its defaults. The same step size means
+    something else to each."""
     schedule: RateScheduleCfg = AdaptiveKlCfg()
     """How it changes. What falls by plan takes large steps to find a gait, and small ones to polish it."""
     gamma: UnitInterval = 0.99
@@ -316,7 +322,9 @@ class DistillationCfg:
     does after `learning`, of steps seen with parameters that changed on the way; teachers then remember nothing."""
     loss: ImitationLossCfg = MseLossCfg()
     learning_rate: PositiveFloat = 1e-3
-    """Adam step size."""
+    """Step size."""
+    optimizer: OptimizerName = "adam"
+    """What makes steps of gradients: torch's Adam, AdamW, SGD or RMSprop with its defaults."""
     max_grad_norm: PositiveFloat | None = None
     """The gradient is scaled down to this norm; null for not. A window's loss is a sum over its steps."""
     mixing: MixingCfg | None = None

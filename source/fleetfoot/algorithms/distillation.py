@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from fleetfoot.algorithms.config import DistillationCfg
 from fleetfoot.algorithms.guard import count_non_finite, take_step
 from fleetfoot.algorithms.losses import imitation_loss
+from fleetfoot.algorithms.optimizers import make_optimizer
 from fleetfoot.algorithms.schedules import planned
 from fleetfoot.algorithms.teachers import Teachers
 from fleetfoot.core.distributed import ALONE, Ranks
@@ -63,7 +64,7 @@ class Distillation:
         self.reseed(seed)
         ranks.broadcast((student,))
         self._parameters = [p for p in student.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.Adam(self._parameters, lr=cfg.learning_rate, fused=True)
+        self.optimizer = make_optimizer(cfg.optimizer, self._parameters, cfg.learning_rate)
         self._learning_rate = torch.tensor(cfg.learning_rate, device=device)
         self._teacher_acts = torch.zeros(buffer.num_envs, 1, dtype=torch.bool, device=device)
         self._num_updates = 0

@@ -22,12 +22,12 @@ def count_non_finite(rollout: RolloutBuffer) -> dict[str, Tensor]:
 
 
 def take_step(
-    optimizer: torch.optim.Adam, parts: Sequence[Sequence[Tensor]], max_norms: Sequence[float]
+    optimizer: torch.optim.Optimizer, parts: Sequence[Sequence[Tensor]], max_norms: Sequence[float]
 ) -> tuple[Tensor, Tensor]:
     """Scale the gradients down, and step; a step with a NaN or infinite gradient is left out.
 
     Args:
-        optimizer: Of all the parts; a fused one.
+        optimizer: Of all the parts; one of `optimizers`.
         parts: The parameters of each network.
         max_norms: What the gradient of each is scaled down to.
 
@@ -35,7 +35,7 @@ def take_step(
         The norms that the gradients had, one per part, and 1 if the step was left out, else 0, `[]`.
     """
     norms = torch.stack([_clip_gradient(*part) for part in zip(parts, max_norms, strict=True)])
-    # A step with a NaN or infinite gradient is left out on the device, by the fused optimiser itself.
+    # A step with a NaN or infinite gradient is left out on the device, by the optimiser itself.
     skipped = 1.0 - norms.isfinite().all().to(norms.dtype)
     optimizer.found_inf = skipped  # pyright: ignore[reportAttributeAccessIssue] (torch.amp's own protocol)
     optimizer.step()

@@ -19,6 +19,7 @@ from fleetfoot.algorithms.evaluation import evaluate
 from fleetfoot.algorithms.extension import NO_EXTENSIONS, Extensions
 from fleetfoot.algorithms.guard import count_non_finite, take_step
 from fleetfoot.algorithms.losses import clip_fraction, surrogate_loss, value_loss
+from fleetfoot.algorithms.optimizers import make_optimizer
 from fleetfoot.algorithms.returns import compute_gae, join_advantages, normalize_advantages, successor_values
 from fleetfoot.algorithms.schedules import adapt_learning_rate, planned, planned_learning_rate, warmed_up_gamma
 from fleetfoot.core.distributed import ALONE, Ranks
@@ -283,12 +284,12 @@ class Ppo:
         (self.cfg.value_loss_coef * loss).backward()
         return loss.detach()[None]
 
-    def _make_optimizer(self, rates: Iterable[float], device: torch.device) -> torch.optim.Adam:
+    def _make_optimizer(self, rates: Iterable[float], device: torch.device) -> torch.optim.Optimizer:
         """One for all: actor and critic with the rate that is scheduled, what extensions train with its own."""
         groups: list[dict[str, Any]] = [{"params": [*self._parts[0], *self._parts[1]]}]
         for part, rate in zip(self._parts[2:], rates, strict=True):
             groups.append({"params": part, "lr": torch.tensor(rate, device=device)})
-        return torch.optim.Adam(groups, lr=self.learning_rate, fused=True)
+        return make_optimizer(self.cfg.optimizer, groups, self.learning_rate)
 
     def train_mode(self) -> None:
         """Networks behave as in training."""

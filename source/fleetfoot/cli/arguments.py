@@ -130,7 +130,8 @@ def build_parser(command: Command) -> argparse.ArgumentParser:
         "--sim",
         choices=SIM_NAMES,
         default="auto",
-        help="what simulates the task; auto: Isaac Lab where it is installed and has the task, else MuJoCo",
+        help="what simulates the task; auto: Isaac Lab where it is installed and has the task, else MuJoCo; "
+        "gymnasium also for --task gymnasium:ID",
     )
     parser.add_argument(
         "--device", metavar="NAME", help="cpu or cuda[:N] (default: cpu; of Isaac Lab's tasks: their own)"

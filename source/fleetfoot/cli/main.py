@@ -72,10 +72,12 @@ def _dispatch(arguments: Arguments) -> int:
 
 def _help(arguments: Arguments) -> int:
     from fleetfoot.cli.help import help_text
-    from fleetfoot.tasks.registry import all_tasks, find_agent, find_task
+    from fleetfoot.tasks.registry import all_tasks, find_agent
+    from fleetfoot.tasks.simulators import Request, choose_task
 
     flags = arguments.flags
-    task = find_task(getattr(flags, "task", None) or next(iter(all_tasks())))
+    name = getattr(flags, "task", None) or next(iter(all_tasks()))
+    _, task = choose_task(name, getattr(flags, "sim", "auto"), Request(words=arguments.words))
     agent = getattr(flags, "agent", None) or task.default_agent
     find_agent(task, agent)
     width = min(max(shutil.get_terminal_size().columns, 80), 120)

@@ -10,6 +10,7 @@ from fleetfoot.algorithms.config import (
     FixedCfg,
     HuberLossCfg,
     MseLossCfg,
+    OptimizerName,
     PpoCfg,
     RateScheduleCfg,
     RndCfg,
@@ -59,6 +60,7 @@ def translate_ppo(section: Section, same_numbers: bool, *, rnd_size: int | None,
             "normalize_advantage_per_mini_batch": False,
             "share_cnn_encoders": False,
         },
+        optimizer=_optimizer(section),
         schedule=_schedule(section),
         symmetry=_symmetry(section, same_numbers),
         rnd=_rnd(section, same_numbers, rnd_size, step_dt),
@@ -82,6 +84,7 @@ def translate_distillation(section: Section, same_numbers: bool, *, num_steps: o
         DistillationCfg,
         same={"num_learning_epochs": 1, "gradient_length": 15, "learning_rate": 1e-3, "max_grad_norm": None},
         max_grad_norm=section.take("max_grad_norm", None) or None,  # it is asked there whether it is true
+        optimizer=_optimizer(section),
         loss=section.choose("loss_type", "mse", {"mse": MseLossCfg(), "huber": HuberLossCfg(delta=1.0)}),
         **(_SAME_STUDENT if same_numbers else {}),
     )
@@ -96,9 +99,16 @@ def translate_distillation(section: Section, same_numbers: bool, *, num_steps: o
 
 def _how_it_is_computed(section: Section) -> None:
     """What any algorithm there has."""
-    section.choose("optimizer", "adam", {"adam": None}, any_case=True)
     section.without_effect("use_mixed_precision", False, "the update computes in single precision")
     section.leave(("grad_reduce_bucket_mb",))
+
+
+def _optimizer(section: Section) -> OptimizerName:
+    names: dict[str, OptimizerName] = {"adam": "adam", "adamw": "adamw", "sgd": "sgd", "rmsprop": "rmsprop"}
+    name = section.choose("optimizer", "adam", names, any_case=True)
+    if name != "adam" and section.has("rnd_cfg"):
+        section.notes.append(f"{section.where}.optimizer: the predictor of curiosity learns with {name} too, not Adam.")
+    return name
 
 
 def _schedule(section: Section) -> RateScheduleCfg:

@@ -12,14 +12,15 @@ What is read has the names of 5.x. Only tensors and plain values are unpickled.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from fleetfoot.algorithms.config import OptimizerName
 from fleetfoot.core.files import atomic_write
 from fleetfoot.errors import CheckpointError
 
@@ -34,10 +35,13 @@ class Learned:
     """`actor` and `critic`, or `student` and `teacher`, and `rnd` if there is one, to the tensors of each, in the order
     of their modules."""
     moments: Mapping[str, Mapping[str, Tensor]]
-    """Parameter, as `actor.mlp.0.weight`, to what Adam remembers of it: `step`, `exp_avg`, `exp_avg_sq`."""
+    """Parameter, as `actor.mlp.0.weight`, to what the optimiser remembers of it: Adam `step`, `exp_avg`, `exp_avg_sq`,
+    RMSprop `step`, `square_avg`."""
     learning_rate: float
     iteration: int
     """Iterations done."""
+    optimizer: OptimizerName = "adam"
+    """Which one has learned it; of AdamW's no file says that it is not Adam's."""
     rnd_learning_rate: float = 1e-3
     """That of what `rnd` trains; without meaning where there is none."""
     shares_encoders: bool = False
@@ -72,6 +76,19 @@ _BUFFERS = ("_mean", "_var", "_std", "count", "running_mean", "running_var", "nu
 _MODULES = ("obs_normalizer.", "distribution.", "mlp.", "rnn.", "cnns.")
 """The modules of a model, in the order in which its optimiser sees their parameters."""
 _ENCODERS = "cnns."
+_CLASSES: Mapping[OptimizerName, Callable[..., torch.optim.Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "sgd": torch.optim.SGD,
+    "rmsprop": torch.optim.RMSprop,
+}
+_KEPT: Mapping[OptimizerName, str] = {
+    "adam": "exp_avg_sq",
+    "adamw": "exp_avg_sq",
+    "sgd": "",
+    "rmsprop": "square_avg",
+}
+"""What each remembers of a parameter: SGD nothing, without a momentum, which rsl_rl's has not."""
 _PREDICTOR = "predictor."
 """The part of random network distillation that is trained, with an optimiser of its own."""
 
@@ -102,7 +119,9 @@ def read_checkpoint_file(path: Path, *, device: torch.device | str = "cpu") -> L
         networks=networks,
         moments=moments,
         learning_rate=float(optimizer["param_groups"][0]["lr"]),
-        iteration=content["iter"] + 1 if optimizer["state"] else 0,  # theirs is 0 before the first and after it
+        # Theirs is 0 before the first and after it; SGD has no state to tell.
+        iteration=content["iter"] + 1 if optimizer["state"] or content["iter"] else 0,
+        optimizer=_kind_of(optimizer),
         rnd_learning_rate=float(own["param_groups"][0]["lr"]) if own else 1e-3,
         shares_encoders=len(set(indices)) < len(indices),
         infos=content["infos"],
@@ -120,22 +139,25 @@ def write_checkpoint_file(path: Path, learned: Learned) -> None:
     trained = [f"{name}.{key}" for name, state in networks.items() if name != "teacher" for key in state]
     parameters = [name for name in trained if not name.endswith(_BUFFERS)]
     content: dict[str, Any] = {f"{name}_state_dict": _on_cpu(state) for name, state in networks.items()}
-    content["optimizer_state_dict"] = _optimizer(learned, parameters, learned.learning_rate)
+    content["optimizer_state_dict"] = _optimizer(learned, parameters, learned.learning_rate, learned.optimizer)
     if (rnd := learned.networks.get("rnd")) is not None:
         predictor = [f"rnd.{key}" for key in rnd if key.startswith(_PREDICTOR)]
         content["rnd_state_dict"] = _on_cpu(rnd)
-        content["rnd_optimizer_state_dict"] = _optimizer(learned, predictor, learned.rnd_learning_rate)
+        known = learned if learned.optimizer == "adam" else replace(learned, moments={})  # there it is always Adam
+        content["rnd_optimizer_state_dict"] = _optimizer(known, predictor, learned.rnd_learning_rate, "adam")
     content["iter"] = max(learned.iteration - 1, 0)  # theirs is that of the last iteration, counted from 0
     content["infos"] = learned.infos
     atomic_write(path, lambda temporary: torch.save(content, temporary))
 
 
-def _optimizer(learned: Learned, parameters: Sequence[str], learning_rate: float) -> dict[str, Any]:
-    """The state of Adam over parameters by their names; one that is shared is named where it comes first."""
+def _optimizer(
+    learned: Learned, parameters: Sequence[str], learning_rate: float, kind: OptimizerName
+) -> dict[str, Any]:
+    """The state of one of torch's over parameters by their names; one that is shared is named where it comes first."""
     owners = [_owner(name, learned) for name in parameters]
     indices = {name: owners.index(name) for name in dict.fromkeys(owners)}
     state = {index: _on_cpu(learned.moments[name]) for name, index in indices.items() if name in learned.moments}
-    optimizer = torch.optim.Adam([torch.zeros(())], lr=learning_rate).state_dict()
+    optimizer = _CLASSES[kind]([torch.zeros(())], lr=learning_rate).state_dict()
     optimizer["param_groups"][0]["params"] = [indices[name] for name in owners]
     return optimizer | {"state": state}
 
@@ -204,11 +226,21 @@ def _old_names(content: Mapping[str, Any], where: str) -> Iterator[tuple[str, st
 
 
 def _moments(optimizer: Mapping[str, Any], parameters: list[str]) -> dict[str, dict[str, Tensor]] | None:
-    """What Adam remembers of each of its parameters; None if it was another optimiser, or had other parameters."""
+    """What an optimiser remembers of each of its parameters; None if it is unknown, or had other parameters."""
     indices, state = optimizer["param_groups"][0]["params"], optimizer["state"]
-    if len(indices) != len(parameters) or any("exp_avg_sq" not in moments for moments in state.values()):
+    kept = _KEPT[_kind_of(optimizer)]
+    if len(indices) != len(parameters) or any(kept not in moments for moments in state.values()):
         return None
     names: dict[int, str] = {}
     for index, name in zip(indices, parameters, strict=True):
         names.setdefault(index, name)  # what is shared is there twice, first as the actor's
     return {name: state[index] for index, name in names.items() if index in state}
+
+
+def _kind_of(optimizer: Mapping[str, Any]) -> OptimizerName:
+    """Which of rsl_rl's optimisers a state is of: by what it remembers, else by the settings that are saved with it."""
+    remembered = {key for moments in optimizer["state"].values() for key in moments}
+    settings = optimizer["param_groups"][0]
+    if "square_avg" in remembered or "alpha" in settings:
+        return "rmsprop"
+    return "sgd" if "momentum" in settings and not remembered else "adam"

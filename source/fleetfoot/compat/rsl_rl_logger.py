@@ -12,7 +12,7 @@ from typing import final
 
 import fleetfoot
 from fleetfoot.core.config import encode
-from fleetfoot.runners.config import OnPolicyRunnerCfg
+from fleetfoot.runners.config import RunnerCfg
 from fleetfoot.runners.logging.console import Console
 from fleetfoot.runners.logging.fanout import FanOut
 from fleetfoot.runners.logging.tensorboard import TensorboardWriter
@@ -29,11 +29,14 @@ class Logger:
     Args:
         log_dir: The run's folder; without it nothing is shown or stored.
         cfg: The run.
-        num_envs: Environments side by side.
+        num_envs: Environments side by side, of all processes.
         device: Where the networks live.
+        is_first: Whether this process is the one that writes.
     """
 
-    def __init__(self, log_dir: str | Path | None, cfg: OnPolicyRunnerCfg, *, num_envs: int, device: str) -> None:
+    def __init__(
+        self, log_dir: str | Path | None, cfg: RunnerCfg, *, num_envs: int, device: str, is_first: bool = True
+    ) -> None:
         self.log_dir = None if log_dir is None else str(log_dir)
         self.git_status_repos: list[str] = [str(fleetfoot.__file__)]
         """Files whose git repositories are written down when training begins."""
@@ -41,14 +44,14 @@ class Logger:
         """None until training begins, and without a folder."""
         self.tot_timesteps, self.tot_time = 0, 0.0
         """Environment steps made, and seconds spent with them."""
-        self._cfg, self._num_envs, self._device = cfg, num_envs, device
+        self._cfg, self._num_envs, self._device, self._is_first = cfg, num_envs, device, is_first
         self._total = 0
 
     @contextmanager
     def writing(self, start: int, total: int) -> Iterator[None]:
         """Open what is written to, from iteration `start` until before `total`, and close it."""
         self._total = total
-        if self.log_dir is not None:
+        if self.log_dir is not None and self._is_first:
             self._open(Path(self.log_dir), start)
         try:
             yield

@@ -28,8 +28,8 @@ from torch import Tensor
 from fleetfoot.compat.checkpoint_file import Learned, read_checkpoint_file, write_checkpoint_file
 from fleetfoot.compat.value_units import fold_scale, last_layer
 from fleetfoot.errors import CheckpointError
-from fleetfoot.models.config import GaussianCfg
-from fleetfoot.runners.config import OnPolicyRunnerCfg
+from fleetfoot.models.config import ActorCfg, CriticCfg, GaussianCfg
+from fleetfoot.runners.config import OnPolicyRunnerCfg, RunnerCfg
 
 __all__ = ["load_rsl_rl_checkpoint", "save_rsl_rl_checkpoint"]
 
@@ -102,7 +102,7 @@ def load_rsl_rl_checkpoint(path: str | Path, *, device: torch.device | str = "cp
     return replace(theirs, networks=networks, moments=_renamed(theirs.moments, rename))
 
 
-def save_rsl_rl_checkpoint(path: str | Path, learned: Learned, cfg: OnPolicyRunnerCfg) -> None:
+def save_rsl_rl_checkpoint(path: str | Path, learned: Learned, cfg: RunnerCfg) -> None:
     """Write a checkpoint that rsl_rl 5.5.1 loads.
 
     Args:
@@ -114,12 +114,13 @@ def save_rsl_rl_checkpoint(path: str | Path, learned: Learned, cfg: OnPolicyRunn
         CheckpointError: There is a network of a kind that rsl_rl does not have.
         OutputError: It cannot be written.
     """
-    _require_known_there(cfg, learned, str(path))
-    is_log = isinstance(cfg.actor.distribution, GaussianCfg) and cfg.actor.distribution.std_type == "log"
-    learned = _in_units_of_rewards(learned) if cfg.critic.value_normalization else learned
+    models = _models_of(cfg)
+    _require_known_there(cfg, models, learned, str(path))
+    if isinstance(cfg, OnPolicyRunnerCfg) and cfg.critic.value_normalization:
+        learned = _in_units_of_rewards(learned)
 
     def rename(name: str, key: str) -> tuple[str, _Rule]:
-        rules = _OF_CURIOSITY if name == "rnd" else (*_OF_POLICIES, _LOG_STD if is_log else _STD)
+        rules = _OF_CURIOSITY if name == "rnd" else (*_OF_POLICIES, _LOG_STD if _is_log(models[name]) else _STD)
         for rule in rules:
             if (theirs := rule.rename(key, to_ours=False)) is not None:
                 return theirs, rule
@@ -145,12 +146,32 @@ def _renamed(moments: Mapping[str, Moments], rename: Callable[[str, str], tuple[
     return renamed
 
 
-def _require_known_there(cfg: OnPolicyRunnerCfg, learned: Learned, where: str) -> None:
+def _models_of(cfg: RunnerCfg) -> dict[str, ActorCfg | CriticCfg]:
+    """The networks of a run that rsl_rl calls models."""
+    if isinstance(cfg, OnPolicyRunnerCfg):
+        return {"actor": cfg.actor, "critic": cfg.critic}
+    return {"student": cfg.student, "teacher": cfg.teacher}
+
+
+def _is_log(model: ActorCfg | CriticCfg) -> bool:
+    """Whether a standard deviation that is a parameter is kept as its logarithm."""
+    return (
+        isinstance(model, ActorCfg)
+        and isinstance(model.distribution, GaussianCfg)
+        and model.distribution.std_type == "log"
+    )
+
+
+def _require_known_there(
+    cfg: RunnerCfg, models: Mapping[str, ActorCfg | CriticCfg], learned: Learned, where: str
+) -> None:
     """Refuse what would be taken for something else there, or for nothing."""
     expected = "something that rsl_rl has"
-    if cfg.actor.distribution.kind == "squashed_gaussian":
-        raise CheckpointError(where, got="agent.actor.distribution.kind=squashed_gaussian", expected=expected)
-    for name, network in (("actor", cfg.actor), ("critic", cfg.critic)):
+    if not isinstance(cfg, OnPolicyRunnerCfg) and cfg.more_teachers:
+        raise CheckpointError(where, got=f"{len(cfg.teachers)} teachers", expected="one")
+    for name, network in models.items():
+        if isinstance(network, ActorCfg) and network.distribution.kind == "squashed_gaussian":
+            raise CheckpointError(where, got=f"agent.{name}.distribution.kind=squashed_gaussian", expected=expected)
         memory = network.memory
         if memory is not None and (memory.kind == "attention" or network.cnn or network.cnn_by_group):
             images = "" if memory.kind == "attention" else " behind images"

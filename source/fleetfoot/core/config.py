@@ -46,6 +46,7 @@ __all__ = [
     "field_docs",
     "field_options",
     "nearest",
+    "read_value",
 ]
 
 C = TypeVar("C")
@@ -161,7 +162,7 @@ def _replace(cfg: C, overrides: Mapping[str, str], where: str) -> C:
     return decode(type(cfg), data, where=where)
 
 
-def _parse(text: str, hint: Any) -> Any:
+def read_value(text: str, hint: Any) -> Any:
     """What was typed, as YAML reads it, or as it stands where text is wanted."""
     try:
         value = yaml.safe_load(text)
@@ -195,7 +196,7 @@ def _set(node: Any, data: Any, path: list[str], text: str, where: str) -> None:
                 data[name] = TypeAdapter(type(child)).dump_python(child)
         _set(child, data.setdefault(name, {}), rest, text, f"{where}.{name}")
         return
-    value = _parse(text, hints.get(name))
+    value = read_value(text, hints.get(name))
     if name == "kind" and name in hints and value != data["kind"]:
         data.clear()  # another member of the union starts from its own defaults
     data[name] = value

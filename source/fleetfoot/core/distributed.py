@@ -1,171 +1,41 @@
 """Several processes that train together: the only module that knows a rank, or that there are others.
 
 Every rank has environments of its own, as many as the others, and the same networks. What is learned from them is
-averaged over all ranks, so `W` ranks of `N` environments compute what one of `W N` would, to rounding. A process that
-trains by itself is `ALONE`: its methods give back what they got, and cost nothing.
-
-What takes part in an exchange has to be called on every rank, in the same order.
+averaged over all ranks, so `W` ranks of `N` environments compute what one of `W N` would, to rounding. What everybody
+else sees of it is `ranks.Ranks`.
 
 Axis: `W` ranks.
 """
 
 from __future__ import annotations
 
+import atexit
 import io
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, Protocol, TypeVar, final
+from functools import cache
+from typing import Any, Final, TypeVar, final
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
 from fleetfoot.core.buckets import in_buckets
+from fleetfoot.core.ranks import ALONE, BUCKET_BYTES, Ranks
 from fleetfoot.core.seeding import derive_seed
 from fleetfoot.core.threads import share_cpus
-from fleetfoot.errors import ConfigError, RankError
+from fleetfoot.errors import ConfigError, OutputError, RankError
 
-__all__ = ["ALONE", "Ranks", "join_ranks", "refuse_other_ranks"]
+__all__ = ["ALONE", "Ranks", "join_ranks", "join_until_exit", "refuse_other_ranks"]
 
 T = TypeVar("T")
 
 _TIMEOUT: Final = timedelta(minutes=10)
 """How long an answer is waited for: longer than the first rank may take to write and film, or another to start."""
-_BUCKET_BYTES: Final = 25 * 2**20
-"""Gradients travel in pieces of about this size: few of them, and none that needs much memory."""
 _REASON: Final = "fleetfoot/reason"
-
-
-class Ranks(Protocol):
-    """All processes of a training, as one of them sees them."""
-
-    @property
-    def world_size(self) -> int:
-        """How many there are, `W`."""
-        ...
-
-    @property
-    def is_first(self) -> bool:
-        """Whether this is the one that writes, speaks and films."""
-        ...
-
-    @property
-    def launcher(self) -> str:
-        """What stands before a script to start as many ranks, `-m torch.distributed.run … `; nothing for one."""
-        ...
-
-    def own_device(self, name: str) -> str:
-        """The device of this rank where `name` was asked for.
-
-        Raises:
-            ConfigError: The name is that of one device, which several ranks cannot all have.
-        """
-        ...
-
-    def own_seed(self, seed: int) -> int:
-        """What is random on this rank alone follows from it; the first rank's is `seed` itself."""
-        ...
-
-    def mean(self, x: Tensor) -> Tensor:
-        """The mean over all ranks, as `x`. Exchanges."""
-        ...
-
-    def std_mean(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Unbiased standard deviation and mean of all numbers in the `x` of all ranks, `[]` each. Exchanges.
-
-        Args:
-            x: Of the same shape on every rank.
-        """
-        ...
-
-    def var_mean(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Biased variance and mean over the rows of the `x` of all ranks, `[…]` each. Exchanges.
-
-        Args:
-            x: `[B, …]`, of the same shape on every rank.
-        """
-        ...
-
-    def average_gradients(self, parameters: Sequence[Tensor], bucket_bytes: int = _BUCKET_BYTES) -> None:
-        """Replace each gradient by its mean over all ranks; where there is none it counts as zero. Exchanges.
-
-        Args:
-            parameters: The same on every rank, in the same order.
-            bucket_bytes: They travel in pieces of about this size [byte].
-        """
-        ...
-
-    def broadcast(self, modules: Iterable[nn.Module]) -> None:
-        """Give every rank the parameters and buffers of the first. Exchanges."""
-        ...
-
-    def share(self, value: T) -> list[T]:
-        """What every rank says, in their order: plain values that are pickled. Exchanges."""
-        ...
-
-    def gather(self, state: dict[str, Any]) -> list[dict[str, Any]]:
-        """What every rank says, in their order, on the first; nothing on the others. Exchanges.
-
-        Args:
-            state: Tensors and plain values, nested in dicts; those of other ranks arrive on the CPU.
-        """
-        ...
-
-    def own(self, gathered: Sequence[T]) -> T:
-        """This rank's part of what was gathered; the first rank's, if it was gathered from another number of ranks."""
-        ...
-
-    def leave(self, error: BaseException | None = None) -> None:
-        """Take part no longer, and let the others know why: they would wait. Does nothing the second time."""
-        ...
-
-
-@final
-class _Alone:
-    """A process that trains by itself."""
-
-    world_size = 1
-    is_first = True
-    launcher = ""
-
-    def own_device(self, name: str) -> str:
-        return name
-
-    def own_seed(self, seed: int) -> int:
-        return seed
-
-    def mean(self, x: Tensor) -> Tensor:
-        return x
-
-    def std_mean(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.std_mean(x)
-
-    def var_mean(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.var_mean(x, dim=0, correction=0)
-
-    def average_gradients(self, parameters: Sequence[Tensor], bucket_bytes: int = _BUCKET_BYTES) -> None:
-        pass
-
-    def broadcast(self, modules: Iterable[nn.Module]) -> None:
-        pass
-
-    def share(self, value: T) -> list[T]:
-        return [value]
-
-    def gather(self, state: dict[str, Any]) -> list[dict[str, Any]]:
-        return [state]
-
-    def own(self, gathered: Sequence[T]) -> T:
-        return gathered[0]
-
-    def leave(self, error: BaseException | None = None) -> None:
-        pass
-
-
-ALONE: Final[Ranks] = _Alone()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,7 +90,7 @@ class _Group:
         self._launch, self._store = launch, store
         self._is_open = True
         self.world_size = launch.world_size
-        self.is_first = launch.rank == 0
+        self.rank, self.local_rank, self.is_first = launch.rank, launch.local_rank, launch.rank == 0
         nodes = launch.world_size // launch.local_world_size
         where = "--standalone" if nodes == 1 else f"--nnodes {nodes} …"
         self.launcher = f"-m torch.distributed.run {where} --nproc_per_node {launch.local_world_size} "
@@ -253,7 +123,7 @@ class _Group:
         return within.mean(0) + between, mean
 
     @torch.no_grad()
-    def average_gradients(self, parameters: Sequence[Tensor], bucket_bytes: int = _BUCKET_BYTES) -> None:
+    def average_gradients(self, parameters: Sequence[Tensor], bucket_bytes: int = BUCKET_BYTES) -> None:
         for bucket in in_buckets(parameters, bucket_bytes):
             flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in bucket])
             flat = self.mean(flat)
@@ -281,6 +151,19 @@ class _Group:
         read = (torch.load(io.BytesIO(other), map_location="cpu", weights_only=True) for other in (said or [])[1:])
         return [state, *read] if self.is_first else []
 
+    @contextmanager
+    def first_done(self) -> Iterator[None]:
+        failed: OutputError | None = None
+        try:
+            yield
+        except OutputError as error:
+            failed = error
+        got = None if failed is None else (failed.where, failed.got, failed.expected, failed.fix)
+        for said in self.share(got):
+            if said is not None:
+                where, why, expected, fix = said
+                raise failed or OutputError(where, got=why, expected=expected, fix=fix)
+
     def own(self, gathered: Sequence[T]) -> T:
         return gathered[self._launch.rank if len(gathered) == self.world_size else 0]
 
@@ -288,15 +171,14 @@ class _Group:
         if not self._is_open:
             return
         self._is_open = False
+        if error is not None:
+            error.add_note(f"(rank {self.rank} of {self.world_size})")
         if error is not None and not isinstance(error, RankError):  # which only says that another has left
-            text = " ".join(f"rank {self._launch.rank} ended with {type(error).__name__}: {error}".split())
+            text = " ".join(f"rank {self.rank} ended with {type(error).__name__}: {error}".split())
             with suppress(RuntimeError):
                 self._store.set(_REASON, text)
-        dist.destroy_process_group()
-
-    def sign(self, error: BaseException) -> None:
-        """Write on an error which rank it is from."""
-        error.add_note(f"(rank {self._launch.rank} of {self.world_size})")
+        if dist.is_initialized():  # a script for rsl_rl may have seen to it
+            dist.destroy_process_group()
 
     @contextmanager
     def _exchange(self) -> Iterator[None]:
@@ -342,11 +224,40 @@ def join_ranks(device: str) -> Iterator[Ranks]:
             yield group
             group.share(None)  # the first to go would be taken for lost, and what the others still do be ended
         except BaseException as error:
-            group.sign(error)
             group.leave(error)
             raise
         finally:
             group.leave()
+
+
+def join_until_exit(device: str) -> Ranks:
+    """The same for a script that does not say when it is done: they leave when the interpreter ends, each by itself.
+
+    Who fails has to `leave(error)`, or the others wait for an answer. After the last exchange nobody waits for anybody.
+
+    Args:
+        device: As of `join_ranks`.
+
+    Raises:
+        ConfigError: As of `join_ranks`; not where nothing is said of ranks at all.
+        RankError: Another rank does not come.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return ALONE
+    return _group_until_exit(device)
+
+
+@cache
+def _group_until_exit(device: str) -> _Group:
+    """A process is a member once, however many runners a script makes in it."""
+    launch = _Launch.read()
+    _use_device(launch, launch.device(device))
+    until_exit = ExitStack()
+    until_exit.enter_context(share_cpus(launch.local_world_size))
+    group = _open(launch, device)
+    until_exit.callback(group.leave)
+    atexit.register(until_exit.close)
+    return group
 
 
 def refuse_other_ranks() -> None:

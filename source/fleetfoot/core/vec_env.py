@@ -18,6 +18,7 @@ from torch import Tensor
 __all__ = [
     "WHOLE_REWARD",
     "ActionSpec",
+    "CurriculumEnv",
     "DescribedEnv",
     "FilmingEnv",
     "GroupedRewardEnv",
@@ -134,6 +135,15 @@ class StatefulEnv(Protocol):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> Observations:
         """Take over a state; returns the observations that follow from it, `[N, …]` each."""
+        ...
+
+
+@runtime_checkable
+class CurriculumEnv(Protocol):
+    """An environment that gets harder with the number of its control steps, and cannot say its whole state."""
+
+    def go_on_from_step(self, step: int) -> None:
+        """Be as hard as after so many control steps, also after a reset."""
         ...
 
 

@@ -18,7 +18,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fleetfoot.core.symmetry import SymmetricEnv
-from fleetfoot.core.vec_env import DescribedEnv, GroupedRewardEnv, Observations, Policy, StatefulEnv, StepResult, VecEnv
+from fleetfoot.core.vec_env import (
+    CurriculumEnv,
+    DescribedEnv,
+    GroupedRewardEnv,
+    Observations,
+    Policy,
+    StatefulEnv,
+    StepResult,
+    VecEnv,
+)
 from fleetfoot.errors import ContractError, OutputError
 from fleetfoot.sim.footage import Footage
 from fleetfoot.sim.pictures import Pictures, compress
@@ -98,6 +107,8 @@ class VideoRecorder:
             self.render = env.render
         if isinstance(env, StatefulEnv):
             self.state_dict, self.load_state_dict = env.state_dict, env.load_state_dict
+        if isinstance(env, CurriculumEnv):
+            self.go_on_from_step = env.go_on_from_step
         if isinstance(env, DescribedEnv):
             self.policy_contract = env.policy_contract
         if isinstance(env, SymmetricEnv):

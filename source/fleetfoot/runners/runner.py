@@ -22,7 +22,7 @@ from fleetfoot.core.config import encode
 from fleetfoot.core.device import exact_device
 from fleetfoot.core.distributed import ALONE, Ranks
 from fleetfoot.core.seeding import derive_seed, make_generator
-from fleetfoot.core.vec_env import DescribedEnv, FilmingEnv, Observations, StatefulEnv, VecEnv
+from fleetfoot.core.vec_env import CurriculumEnv, DescribedEnv, FilmingEnv, Observations, StatefulEnv, VecEnv
 from fleetfoot.errors import ConfigError, OutputError
 from fleetfoot.export.onnx import export_onnx
 from fleetfoot.export.torchscript import export_torchscript
@@ -250,10 +250,11 @@ class Runner(ABC, Generic[C, A]):
         self._save(Path(path))
 
     def _save(self, *paths: Path) -> None:
-        """The first rank writes what all of them know."""
+        """The first rank writes what all of them know; the others wait until it is there, or cannot be."""
         checkpoint = self._checkpoint()
-        for path in paths if self._ranks.is_first else ():
-            save_checkpoint(path, checkpoint)
+        with self._ranks.first_done():
+            for path in paths if self._ranks.is_first else ():
+                save_checkpoint(path, checkpoint)
 
     def load(self, path: str | Path, *, optimizer: bool = True, environment: bool = True) -> dict[str, Any]:
         """Take over a checkpoint.
@@ -290,6 +291,8 @@ class Runner(ABC, Generic[C, A]):
         """Take over the counts of all ranks, and this one's own episodes."""
         self.iteration, self.env_steps = state["iteration"], state["env_steps"]
         self.seconds, self.best_reward = state["seconds"], state["best_reward"]
+        if isinstance(self.env, CurriculumEnv):
+            self.env.go_on_from_step(self.iteration * self.cfg.num_steps_per_env)
         if changed := what_changed(state, num_ranks=self._ranks.world_size, num_envs=self.env.num_envs):
             self._say(f"{changed}. The episodes begin afresh.")
             return

@@ -20,7 +20,16 @@ from typing import Final, Protocol
 
 from fleetfoot.errors import ConfigError
 
-__all__ = ["HOW_TO_GET_OPENGL", "GlContext", "backends", "find_backend", "main", "open_context", "working_backend"]
+__all__ = [
+    "HOW_TO_GET_OPENGL",
+    "GlContext",
+    "backends",
+    "find_backend",
+    "main",
+    "open_context",
+    "told_of_backend",
+    "working_backend",
+]
 
 HOW_TO_GET_OPENGL: Final = (
     "Install it (on Debian and Ubuntu: apt-get install libegl1 libgl1-mesa-dri, or libosmesa6), "
@@ -102,6 +111,18 @@ def open_context(backend: str, width: int, height: int) -> GlContext:
         context = GLContext(width, height)
         context.make_current()
     return context
+
+
+@contextlib.contextmanager
+def told_of_backend() -> Iterator[None]:
+    """Within, `MUJOCO_GL` names what works here, for code that asks it and would else try what needs a screen.
+
+    Where nothing works it stays as it is: that code has its own words for it.
+    """
+    with _left_as_it_was("MUJOCO_GL"), _left_as_it_was(_VARIABLE):
+        with contextlib.suppress(ConfigError):
+            os.environ["MUJOCO_GL"] = working_backend()
+        yield
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,7 +1,9 @@
 """Where a task comes from: the embedded MuJoCo, or a simulator that is installed beside it.
 
-    --task Anymal-Flat                  whichever of them has it, the first in the order below
-    --task Anymal-Flat --sim mujoco     that one
+    --task Anymal-Flat                    whichever of them has it, the first in the order below
+    --task Anymal-Flat --sim mujoco       that one
+    --task gymnasium:HalfCheetah-v5       Gymnasium's names say so themselves
+    --task HalfCheetah-v5 --sim gymnasium the same
 
 A simulator is loaded when it is asked for a task and its package is installed, not before. Those of other packages are
 named here and not imported: what imports them lies in `extension/`.
@@ -10,7 +12,7 @@ named here and not imported: what imports them lies in `extension/`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
 from types import MappingProxyType
@@ -22,8 +24,8 @@ from fleetfoot.tasks.registry import TaskSpec, all_tasks
 
 __all__ = ["MUJOCO", "SIM_NAMES", "Request", "SimName", "Simulator", "choose_task", "installed_simulators"]
 
-SimName = Literal["auto", "isaaclab", "mujoco"]
-SIM_NAMES: Final[tuple[SimName, ...]] = ("auto", "isaaclab", "mujoco")
+SimName = Literal["auto", "isaaclab", "mjlab", "gymnasium", "mujoco"]
+SIM_NAMES: Final[tuple[SimName, ...]] = ("auto", "isaaclab", "mjlab", "gymnasium", "mujoco")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,8 @@ class Request:
     """Whether pictures are wanted while it runs."""
     is_distributed: bool = False
     """Whether this is one of several processes."""
+    is_asked_alone: bool = False
+    """Whether it was chosen by its name, so that no other one is asked for the task."""
 
 
 class Simulator(Protocol):
@@ -77,7 +81,11 @@ MUJOCO: Final[Simulator] = _MuJoCo()
 
 # What has to be installed, and where the simulator is; asked in this order.
 _OTHERS: Final[Mapping[SimName, tuple[str, str]]] = MappingProxyType(
-    {"isaaclab": ("isaaclab", "fleetfoot_isaaclab.simulator")}
+    {
+        "isaaclab": ("isaaclab", "fleetfoot_isaaclab.simulator"),
+        "mjlab": ("mjlab", "fleetfoot_mjlab.simulator"),
+        "gymnasium": ("gymnasium", "fleetfoot.tasks.gym.simulator"),
+    }
 )
 
 
@@ -99,6 +107,7 @@ def choose_task(name: str, sim: SimName, request: Request) -> tuple[Simulator, T
         ConfigError: There is no such task (the nearest is offered), or the simulator is not installed.
     """
     simulators = installed_simulators() if sim == "auto" else [_find_simulator(sim)]
+    request = replace(request, is_asked_alone=sim != "auto")
     for simulator in simulators:
         task = simulator.find_task(name, request)
         if task is not None:

@@ -4,7 +4,7 @@ import onnx
 import pytest
 import torch
 
-from fleetfoot.compat.rsl_rl import OnPolicyRunner
+from fleetfoot.compat.rsl_rl import DistillationRunner, OnPolicyRunner
 from fleetfoot.errors import CheckpointError, ConfigError, ContractError
 from fleetfoot.models.config import GruCfg
 
@@ -159,10 +159,22 @@ def test_curiosity_needs_the_duration_of_a_step(theirs, their_cfg):
     OnPolicyRunner(theirs, their_cfg).learn(1)
 
 
-def test_many_processes_are_refused(theirs, their_cfg, monkeypatch):
+def test_processes_that_cannot_find_each_other_are_refused(theirs, their_cfg, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(ConfigError, match=r"got 2 processes \(WORLD_SIZE\)"):
+    monkeypatch.delenv("RANK", raising=False)
+    with pytest.raises(ConfigError, match=r"got a process without RANK.*; expected one that torchrun has started"):
         OnPolicyRunner(theirs, their_cfg)
+
+
+@pytest.mark.parametrize(("runner", "other"), [(OnPolicyRunner, "DistillationRunner"), (DistillationRunner, "OnPoli")])
+def test_the_config_of_the_other_runner_is_refused(theirs, their_cfg, runner, other):
+    if runner is OnPolicyRunner:
+        model, name = their_cfg.pop("actor"), "Distillation"
+        del their_cfg["critic"]
+        their_cfg |= {"student": model, "teacher": model, "algorithm": {"class_name": name, "gradient_length": 4}}
+        their_cfg["obs_groups"] = {"student": ["policy"], "teacher": ["policy"]}
+    with pytest.raises(ConfigError, match=rf"train_cfg\.algorithm\.class_name: got .* Use {other}"):
+        runner(theirs, their_cfg)
 
 
 def test_an_environment_of_version_2_is_refused(theirs, their_cfg):

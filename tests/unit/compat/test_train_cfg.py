@@ -170,6 +170,22 @@ def test_activations_have_other_names(theirs, name, ours):
     assert translate_train_cfg(theirs).actor.network.activation == ours
 
 
+@pytest.mark.parametrize(
+    ("said", "ours"), [("adam", "adam"), ("AdamW", "adamw"), ("sgd", "sgd"), ("rmsprop", "rmsprop")]
+)
+def test_optimisers(theirs, said, ours):
+    theirs["algorithm"]["optimizer"] = said
+    assert translate_train_cfg(theirs).algorithm.optimizer == ours
+
+
+def test_curiosity_learns_with_the_optimiser_of_all_else(theirs):
+    theirs["algorithm"] |= {"optimizer": "sgd", "rnd_cfg": CURIOUS}
+    theirs["obs_groups"]["rnd_state"] = ["policy"]
+    notes = []
+    translate_train_cfg(theirs, report=notes.append)
+    assert notes == ["train_cfg.algorithm.optimizer: the predictor of curiosity learns with sgd too, not Adam."]
+
+
 @pytest.mark.parametrize(("schedule", "desired_kl"), [("fixed", 0.01), ("anything", 0.01), ("adaptive", None)])
 def test_without_a_divergence_to_aim_at_the_rate_is_fixed(theirs, schedule, desired_kl):
     theirs["algorithm"] |= {"schedule": schedule, "desired_kl": desired_kl}
@@ -476,7 +492,11 @@ def test_a_key_that_rsl_rl_would_not_look_at_can_be_left(theirs):
         ("algorithm.learning_rat", 1.0, r"train_cfg\.algorithm\.learning_rat: got an unknown key.*'learning_rate'"),
         ("algorithm.learning_rate", -1.0, r"train_cfg\.algorithm\.learning_rate: got -1\.0; expected greater than 0"),
         ("algorithm.desired_kl", 0.0, r"train_cfg\.algorithm\.desired_kl: got 0\.0; expected greater than 0"),
-        ("algorithm.optimizer", "sgd", r"train_cfg\.algorithm\.optimizer: got 'sgd'; expected one of 'adam'"),
+        (
+            "algorithm.optimizer",
+            "lion",
+            r"algorithm\.optimizer: got 'lion'; expected one of 'adam', 'adamw', 'sgd', 'r",
+        ),
         ("algorithm.rnd_cfg", {"weight": 1.0}, r"rnd_cfg\.predictor_hidden_dims: got nothing"),
         ("algorithm.rnd_cfg", CURIOUS | {"num_outputs": 0}, r"train_cfg\.algorithm\.rnd_cfg\.num_outputs: got 0"),
         ("algorithm.rnd_cfg", CURIOUS | {"target_hidden_dims": [0]}, r"rnd_cfg\.target_hidden_dims\[0\]: got 0"),

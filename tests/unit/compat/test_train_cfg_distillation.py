@@ -112,6 +112,11 @@ def test_losses(theirs, name, ours):
     assert translate_train_cfg(theirs).algorithm.loss == ours
 
 
+def test_optimisers(theirs):
+    theirs["algorithm"]["optimizer"] = "RMSprop"
+    assert translate_train_cfg(theirs).algorithm.optimizer == "rmsprop"
+
+
 def test_a_norm_of_zero_clips_nothing(theirs):
     theirs["algorithm"]["max_grad_norm"] = 0.0
     assert translate_train_cfg(theirs).algorithm.max_grad_norm is None

@@ -126,6 +126,11 @@ def test_the_run_of_another_number_of_ranks_goes_on_with_new_episodes(both):
     assert not torch.equal(*(found["other"]["mirroring"] for found in both))
 
 
+def test_what_one_has_written_is_there_for_both_and_what_it_could_not_is_an_error_on_both(both):
+    path = str(both[0]["folder"] / "at_once.pt" / "below_a_file.pt")
+    assert [found["at once"] for found in both] == [(1, path)] * 2
+
+
 def test_a_request_on_one_stops_both_after_the_same_iteration(both):
     assert [found["stopped"] for found in both] == [3, 3]
 

@@ -11,7 +11,7 @@ import torch
 from fleetfoot.algorithms.config import DistillationCfg, LinearCfg, MixingCfg
 from fleetfoot.core.distributed import Ranks, join_ranks
 from fleetfoot.core.toy_env import ToyEnv
-from fleetfoot.errors import ConfigError, NonFiniteError
+from fleetfoot.errors import ConfigError, NonFiniteError, OutputError
 from fleetfoot.runners.config import DistillationRunnerCfg
 from fleetfoot.runners.distillation import DistillationRunner
 from fleetfoot.runners.on_policy import OnPolicyRunner
@@ -94,6 +94,20 @@ def resume(ranks: Ranks) -> None:
     second.save(folder / "halves.pt")
 
 
+def save_and_load_at_once(ranks: Ranks) -> tuple[int, str]:
+    """What was saved is there for both; what cannot be saved, neither believes to be."""
+    one, _ = make(ranks)
+    other, _ = make(ranks)
+    one.learn(1)
+    one.save(folder / "at_once.pt")
+    other.load(folder / "at_once.pt")
+    try:
+        one.save(folder / "at_once.pt" / "below_a_file.pt")
+    except OutputError as error:
+        return other.iteration, error.where
+    return other.iteration, ""
+
+
 def take_over_another(ranks: Ranks, path: Path) -> dict:
     """A run of one process goes on with two."""
     runner, _ = make(ranks)
@@ -128,7 +142,7 @@ def distil(ranks: Ranks, teacher: Path) -> dict:
     first.load_teacher(teacher)
     first.learn(2)
     first.save(folder / "half_distilled.pt")
-    second = begin()  # an exchange: the first has written by now
+    second = begin()
     second.load(folder / "half_distilled.pt")
     second.learn(2)
     second.save(folder / "distilled_in_halves.pt")
@@ -152,6 +166,7 @@ def error_of(ranks: Ranks, env: Toy) -> str:
 with join_ranks("cpu") as joined:
     found = {"trained": train(joined), "other": take_over_another(joined, Path(sys.argv[3])), "stopped": stop(joined)}
     resume(joined)
+    found["at once"] = save_and_load_at_once(joined)
     found["distilled"] = distil(joined, Path(sys.argv[3]))
     found["bad"] = error_of(joined, Toy(bad_from=9))
     found["unlike"] = error_of(joined, Toy(4 + rank))

@@ -1,0 +1,1 @@
+"""Isaac Lab environments for the sample_project project."""

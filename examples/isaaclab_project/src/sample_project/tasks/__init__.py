@@ -1,0 +1,5 @@
+"""Task registrations for the project."""
+
+from isaaclab_tasks.utils import import_packages
+
+import_packages(__name__, ["utils", ".mdp"])

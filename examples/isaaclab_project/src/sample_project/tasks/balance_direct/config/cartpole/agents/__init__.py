@@ -1,0 +1,1 @@
+"""Agent configurations for the task."""

@@ -1,0 +1,1 @@
+"""Assets for Isaac Lab made from our own descriptions, for a machine that reaches no asset server."""

@@ -1,0 +1,1 @@
+"""A window of Isaac Sim. `extension` is what Kit imports; the rest needs no Kit."""

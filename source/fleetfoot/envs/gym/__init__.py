@@ -1,0 +1,1 @@
+"""Gymnasium, both ways: its vector environments as ours, and ours as its."""

@@ -1,0 +1,1 @@
+"""Gymnasium's environments as tasks, and tasks as Gymnasium's environments."""
