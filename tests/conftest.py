@@ -91,29 +91,11 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture
 def gru():
-    """`gru(in_dim, hidden_dim)`: a small memory, one layer of torch's own, gone through step by step."""
-    import torch
+    """`gru(in_dim, hidden_dim)`: a small memory."""
+    from fleetfoot.models.config import GruCfg
+    from fleetfoot.models.recurrent import Gru
 
-    class Gru(torch.nn.Module):
-        state_names = ("h",)
-
-        def __init__(self, in_dim: int, hidden_dim: int) -> None:
-            super().__init__()
-            self.out_dim = hidden_dim
-            self.layer = torch.nn.GRU(in_dim, hidden_dim)
-
-        def initial_state(self, batch_size: int, device):
-            return (torch.zeros(1, batch_size, self.out_dim, device=device),)
-
-        def forward(self, x, state, reset=None):
-            (h,), out = state, []
-            for t, inputs in enumerate(x):
-                h = h if reset is None else h.masked_fill(reset[t][:, None], 0.0)
-                y, h = self.layer(inputs[None], h)
-                out.append(y)
-            return torch.cat(out), (h,)
-
-    return Gru
+    return lambda in_dim, hidden_dim: Gru(in_dim, GruCfg(hidden_dim=hidden_dim))
 
 
 @pytest.fixture

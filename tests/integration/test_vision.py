@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slow
 TASK = ("--task", "Cartpole-Camera", "--log_root", "logs")
 SMALL = (*TASK, "--num_envs", "8", "agent.num_steps_per_env=8", "agent.save_interval=1")
 SHARED = ("agent.obs_groups.critic=[camera]", "agent.algorithm.share_cnn_encoders=true")
+SCALED = ("agent.actor.obs_normalization=[camera]", "agent.critic.obs_normalization=[camera]")
 
 
 def run_of(cwd):
@@ -69,13 +70,16 @@ def test_a_run_that_goes_on_sees_the_same_pictures(script, trained, tmp_path):
     assert one["ranks"][0]["obs"]["camera"].equal(other["ranks"][0]["obs"]["camera"])
 
 
-def test_the_critic_may_see_through_the_actors_network(script, tmp_path):
-    done = script("train", *SMALL, *SHARED, "--max_iterations", "1", "--no_final_video", cwd=tmp_path)
+def test_the_critic_may_see_through_the_actors_network_what_is_scaled_by_channel(script, tmp_path):
+    done = script("train", *SMALL, *SHARED, *SCALED, "--max_iterations", "1", "--no_final_video", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     state = load_checkpoint(run_of(tmp_path) / "checkpoints" / "model_1.pt").state["algorithm"]
     shared = [name for name in state["actor"] if "encoders" in name]
     assert shared
     assert all(state["actor"][name].equal(state["critic"][name]) for name in shared)
+    assert state["actor"]["inputs.normalizers.camera.count"] == 8 * 8 * 24 * 64
+    assert (state["actor"]["inputs.normalizers.camera.mean"] > 0.0).all()
+    assert (run_of(tmp_path) / "exported" / "policy.onnx").exists()
 
 
 def test_it_learns_to_balance_what_it_sees():

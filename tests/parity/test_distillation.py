@@ -86,7 +86,7 @@ def make_theirs(ours: Distillation, cfg: DistillationCfg) -> TheirDistillation:
             model = MLPModel(obs, GROUPS, name, A, HIDDEN, "elu", True, dict(gaussian))
         else:
             model = RNNModel(obs, GROUPS, name, A, HIDDEN, "elu", True, dict(gaussian), "gru", REMEMBERED)
-            model.rnn.rnn.load_state_dict(network.memory.layer.state_dict())
+            model.rnn.rnn.load_state_dict(network.memory.rnn.state_dict())
         model.mlp.load_state_dict(network.network.layers.state_dict())
         seen = network.inputs.normalizer
         model.obs_normalizer._mean.copy_(seen.mean)
@@ -131,7 +131,7 @@ def collect(ours: Distillation, theirs: TheirDistillation, generator) -> dict[st
 
 def parameters(ours: Distillation, theirs: TheirDistillation) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
     own, other = dict(ours.student.named_parameters()), dict(theirs.student.named_parameters())
-    names = {name: name.replace("network.layers.", "mlp.").replace("memory.layer.", "rnn.rnn.") for name in own}
+    names = {name: name.replace("network.layers.", "mlp.").replace("memory.rnn.", "rnn.rnn.") for name in own}
     names["head.std_param"] = "distribution.std_param"
     return {name: (own[name].detach(), other[theirs_name].detach()) for name, theirs_name in names.items()}
 

@@ -147,7 +147,13 @@ def _build_networks(env: VecEnv, cfg: OnPolicyRunnerCfg) -> tuple[Actor, Critic]
             expected=f"images that the actor sees as well: {', '.join(actor.inputs.images) or 'there is none'}",
             fix="Set it to false, or give both the same images in agent.obs_groups.",
         )
-    return actor, build_critic(cfg.critic, groups.critic, spec, num_values, actor.inputs.image_encoders)
+    critic = build_critic(cfg.critic, groups.critic, spec, num_values, actor.inputs.image_encoders)
+    scaled = [images & inputs.image_normalizers.keys() for inputs in (actor.inputs, critic.inputs)]
+    if scaled[0] != scaled[1]:
+        got = f"images that are scaled: {', '.join(sorted(scaled[1])) or 'none'}"
+        expected = f"those of the actor, whose networks see them: {', '.join(sorted(scaled[0])) or 'none'}"
+        raise ConfigError("agent.critic.obs_normalization", got=got, expected=expected)
+    return actor, critic
 
 
 def _build_buffer(env: VecEnv, cfg: OnPolicyRunnerCfg, actor: Actor, device: torch.device) -> RolloutBuffer:

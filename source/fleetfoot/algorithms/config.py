@@ -81,7 +81,11 @@ ScheduleCfg: TypeAlias = Annotated[FixedCfg | StepCfg | LinearCfg, Field(discrim
 
 @config
 class AdaptiveKlCfg:
-    """The learning rate follows how far the policy moves in a mini-batch (Schulman et al. 2017, section 4)."""
+    """The learning rate follows how far the policy moves in a mini-batch (Schulman et al. 2017, section 4).
+
+    Before the first gradient step of an update the divergence is what rounding leaves of zero, 1e-8 or so; where that
+    is above zero the rate rises, as in rsl_rl.
+    """
 
     kind: Literal["adaptive_kl"] = "adaptive_kl"
     desired_kl: PositiveFloat = 0.01

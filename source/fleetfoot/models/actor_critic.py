@@ -31,7 +31,7 @@ class ObservationInput(nn.Module):
 
     Args:
         flat_groups: Name of each flat group to its size.
-        normalize: Whether to scale them by running moments: all, or those named.
+        normalize: Whether to scale by running moments: all flat groups, or those named. An image is scaled by channel.
         encoders: Image group to the network that reads it.
     """
 
@@ -52,6 +52,10 @@ class ObservationInput(nn.Module):
         self.image_encoders = dict(encoders)
         """Image group to the network that reads it."""
         self.encoders = nn.ModuleDict(self.image_encoders)
+        scaled = () if isinstance(normalize, bool) else [group for group in self.images if group in normalize]
+        self.image_normalizers = {group: EmpiricalNormalizer(self.images[group][0]) for group in scaled}
+        """Image group to what scales its channels; images that are not scaled have none."""
+        self.normalizers = nn.ModuleDict(self.image_normalizers)
 
     def concat(self, obs: Observations) -> Tensor:
         """The flat groups side by side, `[…, O]`."""
@@ -70,13 +74,17 @@ class ObservationInput(nn.Module):
         if self.groups:
             flat, *observed = observed
             parts.append(flat if self.normalizer is None else self.normalizer(flat))
-        parts += [encoder(image) for encoder, image in zip(self.image_encoders.values(), observed, strict=True)]
+        for (group, encoder), image in zip(self.image_encoders.items(), observed, strict=True):
+            normalizer = self.image_normalizers.get(group)
+            parts.append(encoder(image if normalizer is None else _channels_first(normalizer(_channels_last(image)))))
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
 
     def update(self, obs: Observations, ranks: Ranks = ALONE) -> None:
-        """Let the normaliser, if there is one, see the rollouts of all ranks."""
+        """Let the normalisers that there are see the rollouts of all ranks."""
         if self.normalizer is not None:
             self.normalizer.update(self.concat(obs), ranks)
+        for group, normalizer in self.image_normalizers.items():
+            normalizer.update(_channels_last(obs[group]), ranks)
 
 
 def _build_normalizer(sizes: Mapping[str, int], normalize: bool | Sequence[str]) -> EmpiricalNormalizer | None:
@@ -164,6 +172,16 @@ class Critic(nn.Module):
         """Let the units, if there are any, follow the returns `[…]` of all ranks' rollouts; no value changes."""
         if self.scale is not None:
             self.scale.update(returns, ranks)
+
+
+def _channels_last(image: Tensor) -> Tensor:
+    """`[…, H, W, C]` for `[…, C, H, W]`."""
+    return image.movedim(-3, -1)
+
+
+def _channels_first(image: Tensor) -> Tensor:
+    """`[…, C, H, W]` for `[…, H, W, C]`."""
+    return image.movedim(-1, -3)
 
 
 def _as_sequence(obs: Observations) -> Observations:

@@ -168,7 +168,7 @@ def build_inputs(
     Args:
         groups: What it reads.
         spec: What there is to read.
-        normalize: Whether flat groups are scaled by running moments: all, or those named.
+        normalize: Whether groups are scaled by running moments: all that are flat, or those named.
         where: The dotted path of `groups`, for errors.
         encoders: Image group to the network that it is seen through.
 
@@ -178,8 +178,8 @@ def build_inputs(
     check_groups(groups, spec, where)
     flat = {group: spec[group][0] for group in groups if len(spec[group]) == 1}
     named = () if isinstance(normalize, bool) else normalize
-    if stray := next((group for group in named if group not in flat), None):
-        expected = f"a flat group among those that are read: {', '.join(flat) or 'there is none'}"
+    if stray := next((group for group in named if group not in groups), None):
+        expected = f"a group among those that are read: {', '.join(groups)}"
         raise ConfigError(f"obs_normalization of {where}", got=repr(stray), expected=expected)
     seen = {group: encoders[group] for group in groups if group in encoders}
     if unseen := next((group for group in groups if group not in flat and group not in seen), None):

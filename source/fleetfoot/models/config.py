@@ -205,7 +205,8 @@ class ActorCfg:
     """Observation groups that are seen in another way than `cnn` says."""
     distribution: DistributionCfg = GaussianCfg()
     obs_normalization: bool | tuple[str, ...] = False
-    """Scale flat observations by their running mean and standard deviation: all groups, or those named."""
+    """Scale observations by their running mean and standard deviation: all flat groups, or those named. In an image
+    that is named, each channel is scaled by its own."""
 
 
 @config
@@ -221,6 +222,7 @@ class CriticCfg:
     cnn_by_group: Mapping[str, CnnCfg] = field(default_factory=dict)
     """Observation groups that are seen in another way than `cnn` says."""
     obs_normalization: bool | tuple[str, ...] = False
-    """Scale flat observations by their running mean and standard deviation: all groups, or those named."""
+    """Scale observations by their running mean and standard deviation: all flat groups, or those named. In an image
+    that is named, each channel is scaled by its own."""
     value_normalization: bool = False
     """Learn values in units of the running moments of the returns (PopArt): for rewards that are large or small."""

@@ -79,6 +79,23 @@ def test_pictures_are_not_mirrored():
     )
 
 
+def test_a_shared_network_sees_pictures_in_one_scale():
+    both = ("policy", "camera")
+    cfg = replace(
+        CFG,
+        obs_groups=ObsGroupsCfg(actor=both, critic=both),
+        algorithm=replace(CFG.algorithm, share_cnn_encoders=True),
+        actor=replace(CFG.actor, cnn=CnnCfg(output_channels=(2,)), obs_normalization=("camera",)),
+    )
+    with pytest.raises(ConfigError) as caught:
+        check_config(with_pictures(), cfg)
+    assert str(caught.value) == (
+        "agent.critic.obs_normalization: got images that are scaled: none; "
+        "expected those of the actor, whose networks see them: camera."
+    )
+    check_config(with_pictures(), replace(cfg, critic=replace(cfg.critic, obs_normalization=both)))
+
+
 def test_symmetry_leaves_pictures_that_nobody_looks_at_alone():
     symmetric(with_pictures(), SymmetryCfg())
 

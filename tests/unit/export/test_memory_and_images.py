@@ -52,11 +52,12 @@ def actor(memory, groups):
         memory=MEMORIES[memory],
         cnn=CNN if images else None,
         distribution=BetaCfg(),
-        obs_normalization=True,
+        obs_normalization=tuple(group for group in groups if group != "wrist") if images else True,
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         actor = build_actor(cfg, groups, SPEC, 2)
+        actor.inputs.update({group: 2.0 * torch.randn(6, *SPEC[group]) + 1.0 for group in groups})
     return actor.eval()
 
 

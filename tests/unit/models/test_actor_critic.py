@@ -3,11 +3,13 @@ import torch
 
 from fleetfoot.models.actor_critic import ObservationInput
 from fleetfoot.models.build import build_actor, build_critic
-from fleetfoot.models.config import ActorCfg, CriticCfg, MlpCfg
+from fleetfoot.models.cnn import Cnn
+from fleetfoot.models.config import ActorCfg, CnnCfg, CriticCfg, MlpCfg
 
 SPEC = {"policy": (3,), "critic": (2,)}
 SIZES = {"policy": 3, "critic": 2}
 SMALL = MlpCfg(hidden_dims=(8,))
+CAMERAS = ("camera", "wrist")
 
 
 @pytest.fixture
@@ -46,6 +48,33 @@ def test_only_the_groups_that_are_named_are_scaled(obs):
     torch.testing.assert_close(inputs(obs)[:, 3:], (x - x.mean(0)) / (x.std(0, correction=0) + 0.01))
     assert torch.equal(inputs(obs)[:, :3], obs["policy"])
     assert ObservationInput(SIZES, normalize=()).normalizer is None
+
+
+def test_an_image_that_is_named_is_scaled_by_channel_and_others_are_not():
+    """Two channels of one by two pixels, seen by a network that hands them on."""
+    sees_it_all = Cnn((2, 1, 2), CnnCfg(output_channels=(2,), kernel_size=(1,), activation="identity"))
+    with torch.no_grad():
+        sees_it_all.layers[0].weight.copy_(torch.eye(2)[:, :, None, None])
+        sees_it_all.layers[0].bias.zero_()
+    inputs = ObservationInput({"policy": 3}, normalize=("camera",), encoders=dict.fromkeys(CAMERAS, sees_it_all))
+    seen = torch.tensor([[[[0.0, 2.0]], [[7.0, 7.0]]], [[[4.0, 6.0]], [[7.0, 7.0]]]])
+    rollout = {"policy": torch.ones(1, 2, 3), **dict.fromkeys(CAMERAS, seen[None])}
+    inputs.update(rollout)
+    inputs.update(rollout)  # the same once more changes no moment
+    # 0, 2, 4, 6: mean 3, biased variance 5; four times 7: mean 7, variance 0
+    now = torch.tensor([[[[5.0, 3.0]], [[7.01, 7.0]]]])
+    x = inputs({"policy": torch.tensor([[1.0, 2.0, 3.0]]), **dict.fromkeys(CAMERAS, now)})
+    scaled = [2 / (5**0.5 + 0.01), 0.0, 1.0, 0.0]
+    torch.testing.assert_close(x, torch.tensor([[1, 2, 3, *scaled, 5, 3, 7.01, 7]]), rtol=1e-4, atol=1e-4)
+    assert inputs.normalizer is None
+    assert [key for key in inputs.state_dict() if key.endswith("mean")] == ["normalizers.camera.mean"]
+
+
+def test_without_being_named_no_image_is_scaled():
+    encoders = {"camera": Cnn((2, 3, 3), CnnCfg(output_channels=(1,)))}
+    for normalize in (False, True, ("policy",)):
+        inputs = ObservationInput({"policy": 3}, normalize=normalize, encoders=encoders)
+        assert not inputs.image_normalizers
 
 
 def test_the_actor_is_normaliser_then_network_then_head(obs):

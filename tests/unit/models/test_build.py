@@ -115,6 +115,13 @@ def test_images_are_seen_beside_flat_groups(generator):
     assert distribution.mean.shape == (3, 5, 2)
 
 
+def test_what_is_to_be_scaled_has_to_be_read():
+    cfg = ActorCfg(network=SMALL, cnn=CNN, obs_normalization=("camera", "policy"))
+    assert build_actor(cfg, ("policy", "camera"), SPEC, 2).inputs.image_normalizers.keys() == {"camera"}
+    with pytest.raises(ConfigError, match=r"got 'camera'; expected a group among those that are read: policy\.$"):
+        build_actor(cfg, ("policy",), SPEC, 2)
+
+
 def test_an_image_without_a_network_is_refused():
     with pytest.raises(ConfigError) as caught:
         build_actor(ActorCfg(network=SMALL), ("policy", "camera"), SPEC, 2)
