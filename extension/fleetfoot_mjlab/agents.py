@@ -8,12 +8,12 @@ from typing import Any
 from mjlab.tasks.registry import load_rl_cfg
 
 from fleetfoot.compat.train_cfg import translate_train_cfg
-from fleetfoot.runners.config import OnPolicyRunnerCfg
+from fleetfoot.runners.config import RunnerCfg
 
 __all__ = ["agent_cfg", "clip_actions"]
 
 
-def agent_cfg(name: str) -> OnPolicyRunnerCfg:
+def agent_cfg(name: str) -> RunnerCfg:
     """The agent of a task.
 
     What rsl_rl does is done better where fleetfoot can: a truncated episode is worth what its last observation is. The
