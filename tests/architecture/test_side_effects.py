@@ -62,7 +62,7 @@ def state():
         "signals": {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)},
     }
 # Third parties do as they like: rich draws random numbers, mujoco looks for a display. Only what is ours is watched.
-import matplotlib, mujoco, onnx, onnxruntime, pydantic, rich.console, tensorboard, yaml
+import gymnasium, matplotlib, mujoco, onnx, onnxruntime, pydantic, rich.console, tensorboard, yaml
 before = state()
 for module in sys.argv[1:]:
     importlib.import_module(module)

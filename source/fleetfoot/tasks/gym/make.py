@@ -87,6 +87,6 @@ def _drawn(spec: EnvSpec) -> Mapping[str, str]:
     if spec.entry_point is None:
         return {}
     creator = load_env_creator(spec.entry_point) if isinstance(spec.entry_point, str) else spec.entry_point
-    is_class = isinstance(creator, type) and issubclass(creator, gymnasium.Env)
-    can_draw = is_class and "rgb_array" in creator.metadata.get("render_modes", ())
-    return {"render_mode": "rgb_array"} if can_draw else {}
+    if not (isinstance(creator, type) and issubclass(creator, gymnasium.Env)):
+        return {}
+    return {"render_mode": "rgb_array"} if "rgb_array" in creator.metadata.get("render_modes", ()) else {}
