@@ -20,10 +20,11 @@ class FleetfootExtension(omni.ext.IExt):
     """Kit finds this class by its base, and makes one when the extension is enabled."""
 
     def on_startup(self, ext_id: str) -> None:
-        self._window: omni.ui.Window | None = omni.ui.Window("fleetfoot", width=480, height=320)
+        window = omni.ui.Window("fleetfoot", width=480, height=320)
+        self._window: omni.ui.Window | None = window
         self._folder = omni.ui.SimpleStringModel(str(Path.cwd() / "logs"))
         self._folder.add_end_edit_fn(lambda _: self._refresh())
-        self._window.frame.set_build_fn(self._build)
+        window.frame.set_build_fn(self._build)
 
     def on_shutdown(self) -> None:
         if self._window is not None:
