@@ -178,7 +178,6 @@ def _fields_of(value: Any) -> Mapping[str, Any]:
 
 def _check_type(path: str, typed: str, before: Any, after: Any) -> None:
     """Isaac Lab sets a number to a text if it is told to, which fails somewhere else, or nowhere."""
-    is_number = isinstance(after, (int, float)) and not isinstance(after, bool)
     fits, expected = True, ""
     match before:
         case bool():
@@ -186,6 +185,7 @@ def _check_type(path: str, typed: str, before: Any, after: Any) -> None:
         case int() | float():
             fits, expected = not isinstance(after, (str, bool)), "a number"
     if path == "scene.num_envs":
-        fits, expected = is_number and after == int(after) >= 1, "an integer of at least 1"
+        fits = isinstance(after, int) and not isinstance(after, bool) and after >= 1
+        expected = "an integer of at least 1"
     if not fits:
         raise ConfigError(f"env.{path}", got=repr(typed), expected=expected)

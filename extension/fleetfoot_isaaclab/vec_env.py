@@ -128,8 +128,9 @@ def _action_spec(space: Any, clip: float | None) -> ActionSpec:
         fix = "Policies here cannot act in anything else."
         raise ContractError("action_space", got=repr(space), expected=expected, fix=fix)
     size = space.shape[0]
-    bounds = {} if clip is None else {"low": (-clip,) * size, "high": (clip,) * size}
-    return ActionSpec(size=size, **bounds)
+    if clip is None:
+        return ActionSpec(size=size)
+    return ActionSpec(size=size, low=(-clip,) * size, high=(clip,) * size)
 
 
 def _copy(obs: Mapping[str, Any]) -> Observations:
