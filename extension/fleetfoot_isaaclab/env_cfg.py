@@ -185,7 +185,7 @@ def _check_type(path: str, typed: str, before: Any, after: Any) -> None:
         case int() | float():
             fits, expected = not isinstance(after, (str, bool)), "a number"
     if path == "scene.num_envs":
-        fits = isinstance(after, (int, float)) and not isinstance(after, bool) and after == int(after) >= 1
+        fits = isinstance(after, int) and not isinstance(after, bool) and after >= 1
         expected = "an integer of at least 1"
     if not fits:
         raise ConfigError(f"env.{path}", got=repr(typed), expected=expected)

@@ -1,6 +1,5 @@
 """The lane of the real Isaac Lab: `./isaaclab.sh -t isaaclab`."""
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -25,12 +24,10 @@ def pytest_configure(config: pytest.Config) -> None:
     for line in ("default", "error:::fleetfoot"):
         config.addinivalue_line("filterwarnings", line)
     # Before Isaac Lab is imported, here or in a process of a test.
-    spec = importlib.util.spec_from_file_location("isaaclab_assets_of_tests", Path(__file__).with_name("assets.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    os.environ["ISAACSIM_ASSET_ROOT"] = str(module.build_asset_root(ASSETS))
+    path = os.pathsep.join([str(ROOT / "source"), str(ROOT / "extension")])
+    command = [sys.executable, str(Path(__file__).with_name("assets.py")), str(ASSETS)]
+    subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, check=True, capture_output=True, timeout=300)
+    os.environ["ISAACSIM_ASSET_ROOT"] = str(ASSETS)
 
 
 def pytest_unconfigure() -> None:
