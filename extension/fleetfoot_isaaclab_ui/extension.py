@@ -20,25 +20,29 @@ class FleetfootExtension(omni.ext.IExt):
     """Kit finds this class by its base, and makes one when the extension is enabled."""
 
     def on_startup(self, ext_id: str) -> None:
-        self._window: omni.ui.Window | None = omni.ui.Window("fleetfoot", width=480, height=320)
+        window = omni.ui.Window("fleetfoot", width=480, height=320)
+        self._window: omni.ui.Window | None = window
         self._folder = omni.ui.SimpleStringModel(str(Path.cwd() / "logs"))
-        self._folder.add_end_edit_fn(lambda _: self._build())
-        self._build()
+        self._folder.add_end_edit_fn(lambda _: self._refresh())
+        window.frame.set_build_fn(self._build)
 
     def on_shutdown(self) -> None:
         if self._window is not None:
             self._window.destroy()
             self._window = None
 
+    def _refresh(self) -> None:
+        """Kit calls `_build` when it next draws, and not while a button of what it replaces is pressed."""
+        if self._window is not None:
+            self._window.frame.rebuild()
+
     def _build(self) -> None:
-        if self._window is None:
-            return
         folder = Path(self._folder.get_value_as_string()).expanduser()
-        with self._window.frame, omni.ui.ScrollingFrame(), omni.ui.VStack(height=0, spacing=4):
+        with omni.ui.ScrollingFrame(), omni.ui.VStack(height=0, spacing=4):
             with omni.ui.HStack(height=24):
                 omni.ui.Label("Runs in", width=60)
                 omni.ui.StringField(model=self._folder)
-                omni.ui.Button("Refresh", width=70, clicked_fn=self._build)
+                omni.ui.Button("Refresh", width=70, clicked_fn=self._refresh)
             for run in find_runs(folder):
                 words = checkpoint_words(run)
                 with omni.ui.HStack(height=24):

@@ -115,7 +115,7 @@ def test_play_mode_is_the_tasks_own():
         (("stray",), "'stray': got a stray word"),
         (("--viz", "no_such_viewer"), "no_such_viewer"),
         (("physics=marbles",), "marbles"),
-        (("phisics=newton_mjwarp",), "'phisics=newton_mjwarp': got a stray word"),
+        (("simulator=newton_mjwarp",), "'simulator=newton_mjwarp': got a stray word"),
     ],
 )
 def test_words_that_nobody_understands_are_refused(words, message):

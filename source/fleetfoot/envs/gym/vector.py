@@ -58,7 +58,7 @@ class FleetfootVectorEnv(VectorEnv[Arrays, NDArray[np.float32], NDArray[Any]]):
         if missing := next((name for name in names if name not in env.observation_spec), None):
             expected = f"a group of this environment: {', '.join(env.observation_spec)}"
             raise ConfigError("observations", got=repr(missing), expected=expected)
-        boxes: dict[str, spaces.Space[Any]] = {name: _observation_space(env.observation_spec[name]) for name in names}
+        boxes: dict[str, spaces.Space[Any]] = {name: _box(env.observation_spec[name]) for name in names}
         self.single_observation_space = boxes[names[0]] if isinstance(observations, str) else spaces.Dict(boxes)
         self.single_action_space = _action_space(env.action_spec, max_action)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
@@ -115,7 +115,7 @@ class FleetfootVectorEnv(VectorEnv[Arrays, NDArray[np.float32], NDArray[Any]]):
         return rows
 
 
-def _observation_space(shape: tuple[int, ...]) -> spaces.Box:
+def _box(shape: tuple[int, ...]) -> spaces.Box:
     """Numbers of any size; of pictures, from 0 to 1."""
     low, high = (0.0, 1.0) if len(shape) == 3 else (-np.inf, np.inf)
     return spaces.Box(low, high, shape, np.float32)

@@ -164,11 +164,11 @@ def test_what_is_known_of_time():
 def test_seeds_decide_everything_and_the_first_is_the_environments_own():
     makers = [partial(gymnasium.make, "Pendulum-v1")] * 2
 
-    def first(own: int, given: int | None = None) -> list[float]:
-        with closing(GymnasiumEnv(SyncVectorEnv(makers), seed=own)) as env:
-            return env.reset(seed=given)["policy"].flatten().tolist()
+    def first(seed: int, then: int | None = None) -> list[float]:
+        with closing(GymnasiumEnv(SyncVectorEnv(makers), seed=seed)) as env:
+            return env.reset(then)["policy"].flatten().tolist()
 
-    assert first(3) == first(3) == first(7, given=3)
+    assert first(3) == first(3) == first(7, then=3)
     assert first(3) != first(7)
     assert first(3)[:3] != first(3)[3:], "each environment is another"
 
