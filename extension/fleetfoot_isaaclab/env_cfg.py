@@ -108,6 +108,9 @@ class _Cfgs:
         """One that was typed: tasks leave theirs to the training script."""
         return resolve(cfg).seed if "seed" in dict(cfg.overrides) else None
 
+    def fields(self, cfg: IsaacLabEnvCfg) -> Mapping[str, Any]:
+        return {"clip_actions": cfg.clip_actions, **to_plain(resolve(cfg))}
+
     def encode(self, cfg: IsaacLabEnvCfg) -> dict[str, Any]:
         """What was asked for, and, to be read by people, what came of it."""
         return {

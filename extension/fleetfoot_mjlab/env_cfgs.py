@@ -52,6 +52,9 @@ class _MjlabCfgs:
     def seed(self, cfg: ManagerBasedRlEnvCfg) -> int | None:
         return cfg.seed
 
+    def fields(self, cfg: ManagerBasedRlEnvCfg) -> Mapping[str, Any]:
+        return _plain(cfg)
+
     def encode(self, cfg: ManagerBasedRlEnvCfg) -> dict[str, Any]:
         return _plain(cfg)
 

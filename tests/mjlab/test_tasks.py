@@ -5,6 +5,7 @@ import json
 import pytest
 from mjlab.tasks.registry import list_tasks, load_rl_cfg
 
+from fleetfoot.cli.help import describe_values
 from fleetfoot.errors import ConfigError
 from fleetfoot.tasks.simulators import Request, choose_task
 
@@ -107,3 +108,11 @@ def test_a_motion_is_asked_for():
     task = find("Mjlab-Tracking-Flat-Unitree-G1")
     with pytest.raises(ConfigError, match=r"env\.commands\.motion\.motion_file: got ''.*npz"):
         task.make_env(task.env_cfg(), device="cpu", seed=0)
+
+
+@pytest.mark.parametrize("name", list_tasks())
+def test_help_shows_every_field(name):
+    task = find(name)
+    lines = describe_values(task.cfgs.fields(task.env_cfg()), "env")
+    assert "  env.scene.num_envs=1" in lines
+    assert any(line.startswith("  env.rewards.") for line in lines)

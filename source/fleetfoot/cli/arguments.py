@@ -27,6 +27,11 @@ COMMANDS: Mapping[Command, str] = {
     "list_tasks": "Print the tasks and their agents.",
 }
 
+_SIM_HELP = (
+    "what simulates a task (default: auto: the first that is installed and has it of isaaclab, mjlab, gymnasium, for "
+    "--task gymnasium:ID, and mujoco, which is always there)"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
@@ -120,6 +125,7 @@ def build_parser(command: Command) -> argparse.ArgumentParser:
     """The flags of a command."""
     parser = _Parser(prog=f"{command}.py", description=COMMANDS[command], allow_abbrev=False, add_help=False)
     parser.add_argument("-h", "--help", action="store_true", help="show every flag and field, and exit")
+    parser.add_argument("--sim", choices=SIM_NAMES, default="auto", help=_SIM_HELP)
     if command == "list_tasks":
         return parser
     parser.add_argument("--task", metavar="NAME", help="what to train, as scripts/list_tasks.py prints it")
@@ -127,14 +133,7 @@ def build_parser(command: Command) -> argparse.ArgumentParser:
     parser.add_argument("--num_envs", type=int, metavar="N", help="environments side by side: env.scene.num_envs")
     parser.add_argument("--seed", type=int, metavar="N", help="seed of everything random: agent.seed")
     parser.add_argument(
-        "--sim",
-        choices=SIM_NAMES,
-        default="auto",
-        help="what simulates the task; auto: Isaac Lab where it is installed and has the task, else MuJoCo; "
-        "gymnasium also for --task gymnasium:ID",
-    )
-    parser.add_argument(
-        "--device", metavar="NAME", help="cpu or cuda[:N] (default: cpu; of Isaac Lab's tasks: their own)"
+        "--device", metavar="NAME", help="cpu or cuda[:N] (default: cpu; of Isaac Lab's and mjlab's tasks: their own)"
     )
     parser.add_argument("--experiment_name", metavar="NAME", help="folder of the runs: agent.experiment_name")
     parser.add_argument("--log_root", metavar="DIR", default="logs/fleetfoot", help="(default: logs/fleetfoot)")

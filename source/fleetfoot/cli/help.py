@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal, final
 
 from fleetfoot.cli.arguments import Command, build_parser
 from fleetfoot.core.config import field_docs, field_options
+from fleetfoot.tasks.env_cfgs import DATACLASSES
 from fleetfoot.tasks.registry import TaskSpec
 
-__all__ = ["describe_fields", "describe_type", "help_text"]
+__all__ = ["describe_fields", "describe_type", "describe_values", "help_text"]
 
 
 def help_text(command: Command, task: TaskSpec, agent: str, width: int = 80) -> str:
@@ -23,14 +24,29 @@ def help_text(command: Command, task: TaskSpec, agent: str, width: int = 80) -> 
     if command in ("train", "play", "evaluate"):
         title = f"fields of {task.name}, agent {agent}: set any of them by env.PATH=VALUE or agent.PATH=VALUE"
         lines += ["", *textwrap.wrap(title, width)]
-        cfgs = {"env": task.env_cfg(), "agent": task.agents[agent]()}
-        lines += [line for name, cfg in cfgs.items() for line in ("", *describe_fields(cfg, name, width))]
+        env_cfg = task.env_cfg()
+        if task.cfgs is DATACLASSES:
+            lines += ["", *describe_fields(env_cfg, "env", width)]
+        else:  # somebody else's classes, which say less of themselves
+            lines += ["", *describe_values(task.cfgs.fields(env_cfg), "env")]
+        lines += ["", *describe_fields(task.agents[agent](), "agent", width)]
     return "\n".join(lines)
 
 
 def describe_fields(cfg: Any, path: str, width: int) -> list[str]:
     """Every field of a config, and of the configs in it, in lines of at most `width` columns where words allow it."""
     return list(_Page(width).fields(cfg, path))
+
+
+def describe_values(data: Mapping[str, Any], path: str) -> list[str]:
+    """Every value in plain data, a line each."""
+    lines: list[str] = []
+    for key, value in data.items():
+        if isinstance(value, Mapping) and value:
+            lines += describe_values(value, f"{path}.{key}")
+        else:
+            lines.append(f"  {path}.{key}={_show(value)}")
+    return lines
 
 
 @final
@@ -146,7 +162,7 @@ def _limits(meta: Any) -> Iterator[str]:
 
 
 def _show(value: Any) -> str:
-    if isinstance(value, tuple):
+    if isinstance(value, (list, tuple)):
         return f"[{','.join(map(_show, value))}]"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]

@@ -17,7 +17,7 @@ from fleetfoot.core.config import apply_overrides
 from fleetfoot.errors import CheckpointError, ConfigError
 from fleetfoot.runners.config import RunnerCfg, decode_agent
 from fleetfoot.tasks.registry import TaskSpec, find_agent
-from fleetfoot.tasks.simulators import Request, SimName, choose_task, installed_simulators
+from fleetfoot.tasks.simulators import Request, SimName, choose_task, find_simulators
 
 if TYPE_CHECKING:
     import torch
@@ -99,7 +99,7 @@ def make_plan(arguments: Arguments) -> Plan:
             agent_cfg = decode_agent(metadata["agent"], where=f"{checkpoint}: agent")
             task = _where_it_was_trained(task, metadata, arguments)
             if metadata.get("sim", task.simulator) == task.simulator:  # each simulator has its own kind of config
-                written = metadata.get("env", {})
+                written = metadata.get("env")  # not there where a program trained, which has its own
             iterations_done = metadata["iteration"]
     env_cfg = task.env_cfg()
     if written is not None:
@@ -124,7 +124,7 @@ def _find_task(arguments: Arguments, sim: SimName | None = None) -> TaskSpec[Any
     """The task that was asked for, in the simulator that has it, or in this one."""
     flags = arguments.flags
     if flags.task is None:
-        names = [name for simulator in installed_simulators() for name in simulator.task_names()]
+        names = [name for simulator in find_simulators(flags.sim) for name in simulator.task_names()]
         raise ConfigError("--task", got="nothing", expected=f"one of {', '.join(dict.fromkeys(names))}")
     train = arguments.command == "train"
     request = Request(

@@ -33,6 +33,10 @@ class EnvCfgs(Protocol[C]):
         """The seed of the environment alone; None if it is that of the training."""
         ...
 
+    def fields(self, cfg: C) -> Mapping[str, Any]:
+        """What `override` finds below `env`, and what it is now, as plain JSON data: what `--help` shows."""
+        ...
+
     def encode(self, cfg: C) -> dict[str, Any]:
         """The config as plain JSON data: what a checkpoint carries."""
         ...
@@ -63,6 +67,9 @@ class _Dataclasses:
 
     def seed(self, cfg: Any) -> int | None:
         return cfg.seed
+
+    def fields(self, cfg: Any) -> Mapping[str, Any]:
+        return encode(cfg)
 
     def encode(self, cfg: Any) -> dict[str, Any]:
         return encode(cfg)

@@ -22,7 +22,7 @@ from fleetfoot.core.config import nearest
 from fleetfoot.errors import ConfigError
 from fleetfoot.tasks.registry import TaskSpec, all_tasks
 
-__all__ = ["MUJOCO", "SIM_NAMES", "Request", "SimName", "Simulator", "choose_task", "installed_simulators"]
+__all__ = ["MUJOCO", "SIM_NAMES", "Request", "SimName", "Simulator", "choose_task", "find_simulators"]
 
 SimName = Literal["auto", "isaaclab", "mjlab", "gymnasium", "mujoco"]
 SIM_NAMES: Final[tuple[SimName, ...]] = ("auto", "isaaclab", "mjlab", "gymnasium", "mujoco")
@@ -89,10 +89,20 @@ _OTHERS: Final[Mapping[SimName, tuple[str, str]]] = MappingProxyType(
 )
 
 
-def installed_simulators() -> list[Simulator]:
-    """Those that a task is looked for in, in this order; the embedded one is the last."""
-    found = [_load(module) for package, module in _OTHERS.values() if find_spec(package) and find_spec(module)]
-    return [*found, MUJOCO]
+def find_simulators(sim: SimName = "auto") -> list[Simulator]:
+    """Those that a task is looked for in, in this order: that one, or all that are installed, the embedded one last.
+
+    Raises:
+        ConfigError: It is not installed.
+    """
+    if sim == "auto":
+        return [*(_load(other) for other in _OTHERS if _missing(other) is None), MUJOCO]
+    if sim not in _OTHERS:
+        return [MUJOCO]
+    if missing := _missing(sim):
+        fix = "Run this in the environment that has it, or leave the flag away."
+        raise ConfigError("--sim", got=sim, expected=f"a simulator that is installed: no {missing} here", fix=fix)
+    return [_load(sim)]
 
 
 def choose_task(name: str, sim: SimName, request: Request) -> tuple[Simulator, TaskSpec[Any]]:
@@ -106,7 +116,7 @@ def choose_task(name: str, sim: SimName, request: Request) -> tuple[Simulator, T
     Raises:
         ConfigError: There is no such task (the nearest is offered), or the simulator is not installed.
     """
-    simulators = installed_simulators() if sim == "auto" else [_find_simulator(sim)]
+    simulators = find_simulators(sim)
     request = replace(request, is_asked_alone=sim != "auto")
     for simulator in simulators:
         task = simulator.find_task(name, request)
@@ -117,15 +127,11 @@ def choose_task(name: str, sim: SimName, request: Request) -> tuple[Simulator, T
     raise ConfigError("--task", got=repr(name), expected=expected, fix=nearest(name, known))
 
 
-def _find_simulator(sim: SimName) -> Simulator:
-    if sim not in _OTHERS:
-        return MUJOCO
+def _missing(sim: SimName) -> str | None:
+    """The package that is not installed and that it takes: its own, or our side of it; None if both are there."""
     package, module = _OTHERS[sim]
-    if find_spec(package) is None:
-        fix = "Run this in the environment that has it, or leave the flag away."
-        raise ConfigError("--sim", got=sim, expected=f"a simulator that is installed: no {package} here", fix=fix)
-    return _load(module)
+    return next((name for name in (package, module.partition(".")[0]) if find_spec(name) is None), None)
 
 
-def _load(module: str) -> Simulator:
-    return import_module(module).SIMULATOR
+def _load(sim: SimName) -> Simulator:
+    return import_module(_OTHERS[sim][1]).SIMULATOR

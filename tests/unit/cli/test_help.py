@@ -10,7 +10,7 @@ import pytest
 from pydantic import Field
 
 from fleetfoot.cli.arguments import COMMANDS, build_parser
-from fleetfoot.cli.help import describe_fields, describe_type, help_text
+from fleetfoot.cli.help import describe_fields, describe_type, describe_values, help_text
 from fleetfoot.core.config import Count, UnitInterval, config, encode, field_docs, field_options
 from fleetfoot.tasks.registry import all_tasks
 
@@ -223,3 +223,28 @@ class OuterCfg:
 
 def test_a_field_that_does_not_is_found_also_where_it_is_switched_off():
     assert list(undocumented(OuterCfg, "env")) == ["env.terse.unsaid", "env.terse.unit_only"]
+
+
+def test_plain_data_are_listed_by_their_paths():
+    data = {"seed": None, "scene": {"num_envs": 4, "extra": {}}, "range": [0.5, 1], "on": True}
+    assert describe_values(data, "env") == [
+        "  env.seed=null", "  env.scene.num_envs=4", "  env.scene.extra={}", "  env.range=[0.5,1]", "  env.on=true",
+    ]  # fmt: skip
+
+
+def test_configs_of_another_kind_are_shown_as_their_simulator_says():
+    class Theirs:
+        """Configs that are no dataclasses of ours."""
+
+        def fields(self, cfg):
+            return {"scene": {"num_envs": cfg}}
+
+    task = dataclasses.replace(all_tasks()["Cartpole"], env_cfg=lambda: 4096, cfgs=Theirs())
+    text = help_text("train", task, "ppo")
+    assert "\n  env.scene.num_envs=4096\n\n  agent.experiment_name=cartpole\n" in text
+
+
+def test_every_simulator_is_named():
+    sims = ("isaaclab", "mjlab", "gymnasium", "mujoco")
+    text = " ".join(build_parser("train").format_help().split())
+    assert all(sim in text.partition("what simulates a task")[2].partition("--device")[0] for sim in sims)

@@ -23,6 +23,12 @@ def test_the_tasks_with_their_agents(capsys):
     said = capsys.readouterr().out
     assert "Cartpole" in said
     assert "agents: ppo" in said
+    assert "# --sim gymnasium\ngymnasium:ID\n# --sim mujoco\n" in said
+
+
+def test_the_tasks_of_one_simulator(capsys):
+    assert main(["list-tasks", "--sim", "gymnasium"]) == 0
+    assert capsys.readouterr().out == "# --sim gymnasium\ngymnasium:ID\n"
 
 
 def test_an_error_is_one_line_on_stderr_and_status_2(capsys):

@@ -10,7 +10,7 @@ import pytest
 from fleetfoot.errors import ConfigError
 from fleetfoot.tasks.env_cfgs import DATACLASSES
 from fleetfoot.tasks.registry import find_task
-from fleetfoot.tasks.simulators import MUJOCO, Request, choose_task, installed_simulators
+from fleetfoot.tasks.simulators import MUJOCO, Request, choose_task, find_simulators
 
 REQUEST = Request()
 
@@ -22,7 +22,7 @@ def test_the_embedded_one_has_the_tasks_of_the_registry():
 
 
 def test_it_is_asked_last():
-    assert installed_simulators()[-1] is MUJOCO
+    assert find_simulators()[-1] is MUJOCO
 
 
 @pytest.mark.parametrize("sim", ["auto", "mujoco"])

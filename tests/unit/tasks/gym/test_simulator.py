@@ -15,7 +15,7 @@ from fleetfoot.envs.gym.adapter import GymnasiumEnv
 from fleetfoot.envs.video import RenderedEnv
 from fleetfoot.errors import ConfigError
 from fleetfoot.runners.config import OnPolicyRunnerCfg
-from fleetfoot.tasks.simulators import MUJOCO, Request, choose_task, installed_simulators
+from fleetfoot.tasks.simulators import MUJOCO, Request, choose_task, find_simulators
 
 
 def plan(*words: str):
@@ -30,7 +30,7 @@ def test_its_names_say_so_or_it_is_asked_alone():
     assert choose_task("Cartpole", "auto", Request())[0] is MUJOCO
     with pytest.raises(ConfigError, match="--task: got 'Pendulum-v1'"):
         choose_task("Pendulum-v1", "auto", Request())
-    assert [s.name for s in installed_simulators()][-2:] == ["gymnasium", "mujoco"]
+    assert [s.name for s in find_simulators()][-2:] == ["gymnasium", "mujoco"]
 
 
 def test_what_it_does_not_have_it_says_itself():
