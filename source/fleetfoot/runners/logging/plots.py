@@ -91,7 +91,7 @@ def plot_learning_curves(metrics: Path | Sequence[Path], png: Path, *, title: st
 
 
 def plot_seeds(metrics: Sequence[Path], png: Path, *, title: str = "") -> None:
-    """Draw reward, tracking and episode length of several seeds in one row, for the documentation.
+    """Draw reward, tracking, episode length and the curriculum of several seeds in one row, for the documentation.
 
     Args:
         metrics: The `metrics.jsonl` of each seed.
@@ -102,10 +102,11 @@ def plot_seeds(metrics: Sequence[Path], png: Path, *, title: str = "") -> None:
         OutputError: There is nothing to draw in the files.
     """
     runs = _load(metrics)
-    figure = _figure(11.0, 3.4, title)
+    panels = [*_outcome_panels(runs), *_curriculum_panels(runs)]
+    figure = _figure(11.0 * len(panels) / 3, 3.4, title)
     with _style():
-        grid = figure.add_gridspec(1, 3)
-        for column, panel in enumerate(_outcome_panels(runs)):
+        grid = figure.add_gridspec(1, len(panels))
+        for column, panel in enumerate(panels):
             _draw(figure.add_subplot(grid[0, column]), panel, runs, with_time=True)
         figure.savefig(png, dpi=150)
 
@@ -124,6 +125,11 @@ def _outcome_panels(runs: Sequence[_Run]) -> list[_Panel]:
         middle,
         _Panel("episode length, steps", {"length": "Train/mean_episode_length"}),
     ]
+
+
+def _curriculum_panels(runs: Sequence[_Run]) -> list[_Panel]:
+    tags = dict.fromkeys(tag for run in runs for tag in run.tags if tag.startswith("Curriculum/"))
+    return [_Panel("curriculum", {_words(tag, ""): tag for tag in tags})] if tags else []
 
 
 def _learner_panels(runs: Sequence[_Run]) -> list[_Panel]:

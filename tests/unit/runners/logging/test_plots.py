@@ -2,7 +2,7 @@ import pytest
 
 from fleetfoot.errors import OutputError
 from fleetfoot.runners.logging.jsonl import JsonlWriter
-from fleetfoot.runners.logging.plots import _learner_panels, _load, plot_learning_curves, plot_seeds
+from fleetfoot.runners.logging.plots import _curriculum_panels, _learner_panels, _load, plot_learning_curves, plot_seeds
 
 
 @pytest.fixture
@@ -35,6 +35,16 @@ def test_several_seeds(metrics, tmp_path):
     plot_learning_curves([path, path, path], tmp_path / "curves.png")
     plot_seeds([path, path], tmp_path / "seeds.png", title="two seeds")
     assert _is_png(tmp_path / "curves.png")
+    assert _is_png(tmp_path / "seeds.png")
+
+
+def test_a_curriculum_has_a_diagram_of_its_own(metrics, tmp_path):
+    assert not _curriculum_panels(_load([metrics()]))
+    path = metrics(extra={"Curriculum/terrain_levels": 2.0})
+    assert [panel.curves for panel in _curriculum_panels(_load([path]))] == [
+        {"terrain levels": "Curriculum/terrain_levels"}
+    ]
+    plot_seeds([path], tmp_path / "seeds.png")
     assert _is_png(tmp_path / "seeds.png")
 
 
