@@ -37,14 +37,14 @@ def ppo() -> OnPolicyRunnerCfg:
     network = MlpCfg(hidden_dims=(128, 128, 128), activation="elu")
     return OnPolicyRunnerCfg(
         experiment_name="anymal_flat",
-        max_iterations=560,
+        max_iterations=620,
         algorithm=PpoCfg(
             num_learning_epochs=5,
             num_mini_batches=4,
             learning_rate=1e-3,
             # With batches this small the estimate of how far the policy moved is so noisy that a rate which follows it
             # collapses.
-            schedule=LinearCfg(final=1e-4, begin=230, iterations=330),
+            schedule=LinearCfg(final=1e-4, begin=300, iterations=320),
             gamma=0.99,
             gamma_warmup=GammaWarmupCfg(start=0.96, begin=100, iterations=200),
             lam=0.95,
