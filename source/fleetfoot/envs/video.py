@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fleetfoot.core.symmetry import SymmetricEnv
+from fleetfoot.core.symmetry import MirrorImage, SymmetricEnv
 from fleetfoot.core.vec_env import (
     CurriculumEnv,
     DescribedEnv,
@@ -111,8 +111,6 @@ class VideoRecorder:
             self.go_on_from_step = env.go_on_from_step
         if isinstance(env, DescribedEnv):
             self.policy_contract = env.policy_contract
-        if isinstance(env, SymmetricEnv):
-            self.mirror_images = env.mirror_images
         if isinstance(env, GroupedRewardEnv):
             self.reward_groups = env.reward_groups
 
@@ -125,6 +123,11 @@ class VideoRecorder:
     def episode_length(self) -> Tensor:
         """Control steps since the last reset, int64 `[N]`."""
         return self._env.episode_length
+
+    @property
+    def mirror_images(self) -> tuple[MirrorImage, ...]:
+        """Those of its robot, if it has any; to find them may take long or fail, and few ask."""
+        return self._env.mirror_images if isinstance(self._env, SymmetricEnv) else ()
 
     def reset(self, seed: int | None = None) -> Observations:
         """Begin new episodes everywhere."""

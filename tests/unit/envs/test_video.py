@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from fleetfoot.core.check import check_vec_env
+from fleetfoot.core.symmetry import MirrorImage
 from fleetfoot.core.toy_env import ToyEnv
 from fleetfoot.core.vec_env import ActionSpec, DescribedEnv, Observations, StatefulEnv, StepResult, VecEnv
 from fleetfoot.envs.video import FilmedEnv, RenderedEnv, VideoRecorder, film, record_clip
@@ -171,6 +172,25 @@ def test_it_offers_what_the_environment_offers(tmp_path: Path) -> None:
     assert capable.load_state_dict({"answer": 1}) == {}
     assert inner.loaded == {"answer": 1}
     assert capable.policy_contract() == {"joints": ["a"]}
+
+
+def test_mirror_images_are_found_when_somebody_asks_for_them(tmp_path: Path) -> None:
+    @final
+    class Costly:
+        def __init__(self) -> None:
+            self.__dict__.update(FilmedToy().__dict__)
+            self.episode_length = torch.zeros(2, dtype=torch.int64)
+
+        reset, step, close, snapshot = FilmedToy.reset, FilmedToy.step, FilmedToy.close, FilmedToy.snapshot
+
+        @property
+        def mirror_images(self) -> tuple[MirrorImage, ...]:
+            raise ContractError("mirror_images", got="something else", expected="places and signs")
+
+    recorder = VideoRecorder(Costly(), folder=tmp_path)
+    with pytest.raises(ContractError, match="places and signs"):
+        _ = recorder.mirror_images
+    assert VideoRecorder(FilmedToy(), folder=tmp_path).mirror_images == ()
 
 
 def test_without_opengl_there_is_one_message_and_the_run_goes_on(
