@@ -91,6 +91,8 @@ class _Cfgs:
     def override(self, cfg: IsaacLabEnvCfg, overrides: Mapping[str, str]) -> IsaacLabEnvCfg:
         if not overrides:
             return cfg
+        if device := overrides.get("sim.device"):
+            raise ConfigError("env.sim.device", got=device, expected="nothing: the flag says it", fix="Use --device.")
         own = {path: value for path, value in overrides.items() if path == "clip_actions"}
         theirs = {path: value for path, value in overrides.items() if path not in own}
         changed = replace(cfg, overrides=tuple({**dict(cfg.overrides), **theirs}.items()))

@@ -82,7 +82,7 @@ class IsaacLabVecEnv:
         # Its buffers are written in place for as long as it lives, in whatever mode the caller is.
         with torch.inference_mode(False), torch.no_grad():
             obs, extras = self._env.reset(seed=seed)
-            extras.pop("final_obs", None)
+            _take_final_obs(extras)
             return _copy(obs)
 
     def step(self, actions: Tensor) -> StepResult:
@@ -93,7 +93,7 @@ class IsaacLabVecEnv:
             obs, reward, terminated, truncated, extras = self._env.step(own)
             # An episode that ends for both reasons has ended; where time is part of the task, nothing comes after it.
             ended = terminated | truncated if self._env.cfg.is_finite_horizon else terminated.clone()
-            final_obs = extras.pop("final_obs", None)
+            final_obs = _take_final_obs(extras)
             return StepResult(
                 obs=_copy(obs),
                 reward=reward.to(torch.float32, copy=True),
@@ -117,9 +117,17 @@ class IsaacLabVecEnv:
     def _take_metrics(self, extras: dict[str, Any]) -> dict[str, Tensor]:
         """What the environment said in this step, scalars `[]`; taken away: it leaves lying there what it said."""
         said = extras.get("log", {})
-        extras["log"] = {}
         values = {key: torch.as_tensor(x, dtype=torch.float32, device=self.device) for key, x in said.items()}
+        said.clear()  # in place: of several agents as one, `extras` is a copy, and the dicts in it are not
         return {key if "/" in key else f"Episode/{key}": x.mean() for key, x in values.items() if x.numel()}
+
+
+def _take_final_obs(extras: dict[str, Any]) -> Mapping[str, Any] | None:
+    """The observations before the resets of this step; taken away, or they would be those of later steps too."""
+    for of_agent in extras.values():
+        if isinstance(of_agent, dict):
+            of_agent.pop("final_obs", None)
+    return extras.pop("final_obs", None)
 
 
 def _action_spec(space: Any, clip: float | None) -> ActionSpec:

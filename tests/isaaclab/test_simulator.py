@@ -72,6 +72,7 @@ def test_fields_are_set_by_its_own_resolver():
         ("scene.num_envs", "0", "env.scene.num_envs: got '0'; expected an integer"),
         ("sim.dt", "fast", "env.sim.dt: got 'fast'; expected a number"),
         ("is_finite_horizon", "7", "env.is_finite_horizon: got '7'; expected true or false"),
+        ("sim.device", "cpu", "env.sim.device: got cpu; .*Use --device"),
         ("clip_actions", "-1", "env.clip_actions: got '-1'; expected a positive number"),
     ],
 )
