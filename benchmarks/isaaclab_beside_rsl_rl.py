@@ -252,8 +252,8 @@ def draw(tasks: list[Task], runs: dict[tuple[Task, str], list[Run]], path: Path)
             both = [dict(zip(run.env_steps, run.returns, strict=True)) for run in its]
             common = sorted(set.intersection(*(set(numbers) for numbers in both)))
             means = [statistics.fmean(numbers[steps] for numbers in both) for steps in common]
-            panel.plot(common, means, color=COLOURS[learner], linewidth=2, label=f"{learner}, {len(its)} seeds")
-        panel.set_title(f"{task.name}, {task.num_envs} environments", fontsize=10)
+            panel.plot(common, means, color=COLOURS[learner], linewidth=2, label=learner)
+        panel.set_title(f"{task.name}, {task.num_envs} environments, runs: {len(its)} each", fontsize=10)
         panel.set_xlabel("environment steps")
         panel.set_ylabel(f"return of the last {WINDOW} episodes")
         panel.grid(alpha=0.3)
