@@ -47,6 +47,17 @@ def test_every_large_task_is_made(task_id):
     test_every_task_is_made(task_id)
 
 
+@pytest.mark.slow
+def test_what_is_handed_out_is_what_the_policy_reads():
+    with closing(gymnasium.make_vec("fleetfoot/Anymal-Rough-v0", num_envs=2)) as envs:
+        assert {name: box.shape for name, box in envs.single_observation_space.items()} == {
+            "policy": (48,),
+            "height_scan": (187,),
+        }
+    with closing(gymnasium.make_vec("fleetfoot/Anymal-Rough-Blind-v0", num_envs=2)) as envs:
+        assert envs.single_observation_space.shape == (45,)
+
+
 def test_what_make_vec_takes_besides():
     options = {"observations": ["policy", "sensors"], "env": {"episode_length_s": "0.1"}, "max_action": 2.0, "seed": 3}
     with closing(gymnasium.make_vec("fleetfoot/Cartpole-v0", num_envs=2, **options)) as envs:
