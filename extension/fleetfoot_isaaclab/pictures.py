@@ -10,11 +10,22 @@ from numpy.typing import NDArray
 
 from fleetfoot.errors import ContractError
 
-__all__ = ["take_picture"]
+__all__ = ["load_what_is_seen", "take_picture"]
 
 _SIZE: Final = (640, 480)
 _FROM: Final = (2.4, -2.4, 1.6)
 """Where the camera is, from what it looks at [m]."""
+
+
+def load_what_is_seen(env_cfg: Any) -> None:
+    """Have Newton load the shapes that are only looked at, which it leaves out where no viewer is there at the start.
+
+    Args:
+        env_cfg: Isaac Lab's config; a task that says itself whether they are loaded is left alone.
+    """
+    physics = env_cfg.sim.physics
+    if _is_newton(physics) and physics.load_visual_shapes is None:
+        physics.load_visual_shapes = True
 
 
 def take_picture(env: Any) -> NDArray[np.uint8]:
@@ -43,7 +54,7 @@ def take_picture(env: Any) -> NDArray[np.uint8]:
 
 def _add_viewer(env: Any) -> Any:
     sim = env.sim
-    if "newton" not in type(sim.cfg.physics).__module__:
+    if not _is_newton(sim.cfg.physics):
         fix = "Film with --video, so that the simulation is launched with a viewer."
         raise ContractError("render", got="a simulation without a viewer", expected="one with pictures", fix=fix)
     from isaaclab.utils import instantiate
@@ -65,6 +76,10 @@ def _add_viewer(env: Any) -> Any:
             os.environ["DISPLAY"] = display
     sim.visualizers.append(viewer)
     return viewer
+
+
+def _is_newton(physics: Any) -> bool:
+    return "newton" in type(physics).__module__
 
 
 def _look_at_robot(env: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:

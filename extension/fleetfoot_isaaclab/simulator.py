@@ -101,12 +101,15 @@ def _registered() -> Mapping[str, Mapping[str, Any]]:
 def _make_env(kwargs: Mapping[str, Any], cfg: IsaacLabEnvCfg, *, device: torch.device | str, seed: int) -> VecEnv:
     """In the order that Isaac Lab wants: resolved config, launch, environment, wrapper."""
     from fleetfoot_isaaclab.launch import launch
+    from fleetfoot_isaaclab.pictures import load_what_is_seen
 
     env_cfg = resolve(cfg)
     env_cfg.sim.device = str(device)
     env_cfg.compute_final_obs = True  # what a truncated episode ended in
     if CFGS.seed(cfg) is None:
         env_cfg.seed = seed
+    if cfg.launch.films or cfg.is_play:  # the film at the end of a training is of an environment to play in
+        load_what_is_seen(env_cfg)
     launched = launch(env_cfg, cfg.launch)
     try:
         return _wrap(cfg, kwargs, env_cfg, launched.close)

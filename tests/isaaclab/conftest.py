@@ -39,17 +39,22 @@ Made = Callable[..., AbstractContextManager[Any]]
 
 @pytest.fixture(scope="session")
 def made() -> Made:
-    """`with made("Isaac-Cartpole", 4, **{"env.field": "value"}) as env`: one at a time, as Isaac Lab has it."""
+    """`with made("Isaac-Cartpole", 4, **{"env.field": "value"}) as env`: one at a time, as Isaac Lab has it.
+
+    With `play=True` it is the environment that is played in and filmed.
+    """
     from fleetfoot.tasks.simulators import Request
     from fleetfoot_isaaclab.simulator import SIMULATOR
 
     @contextmanager
-    def make(name: str, num_envs: int, *words: str, seed: int = 1, **overrides: str) -> Iterator[Any]:
+    def make(
+        name: str, num_envs: int, *words: str, seed: int = 1, play: bool = False, **overrides: str
+    ) -> Iterator[Any]:
         task = SIMULATOR.find_task(name, Request(words=words))
         assert task is not None
         paths = {path.removeprefix("env."): value for path, value in overrides.items()}
         cfg = task.cfgs.override(task.env_cfg(), {"scene.num_envs": str(num_envs), **paths})
-        env = task.make_env(cfg, device="cpu", seed=seed)
+        env = task.make_env(task.play_mode(cfg) if play else cfg, device="cpu", seed=seed)
         try:
             yield env
         finally:

@@ -2,13 +2,14 @@
 
     ISAACSIM_ASSET_ROOT=… python tests/isaaclab/tasks_table.py [--build] [--only NAME …] > docs/isaaclab_tasks.md
 
-With `--build` the environment of each task that has an agent is made as well, with two robots, on a CPU; what it then
-lacks are mostly assets, which are on a server.
+With `--build` the environment of each task that has an agent is made as well, with two robots, on a CPU, each in a
+process of its own with a time limit; what it then lacks are mostly assets, which are on a server.
 """
 
 import argparse
-import contextlib
+import subprocess
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator
 
@@ -20,6 +21,8 @@ from fleetfoot_isaaclab.env_cfg import resolve
 from fleetfoot_isaaclab.simulator import SIMULATOR
 
 _OURS = ("Anymal-Flat", "Anymal-Rough")
+_OUTCOME = "outcome: "
+"""Begins the line that says whether an environment was made: Isaac Lab and Warp print as well."""
 _HEAD = """# Isaac Lab's tasks
 
 Made by `tests/isaaclab/tasks_table.py`, with Isaac Lab {version}. An agent is there if the config that the task has for
@@ -41,11 +44,16 @@ def main() -> None:
 
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", action="store_true", help="make the environments as well")
+    parser.add_argument("--limit", type=float, default=300.0, help="seconds that making one may take")
     parser.add_argument("--only", nargs="*", help="these tasks alone")
+    parser.add_argument("--make", nargs="+", help="make the environment of this one task, with these presets: no table")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
+    if args.make:
+        say_whether_made(args.make[0], tuple(args.make[1:]))
+        return
     names = [name for name in SIMULATOR.task_names() if name not in _OURS and (not args.only or name in args.only)]
-    rows = [_row(name, build=args.build) for name in names]
+    rows = [_row(name, args.limit if args.build else None) for name in names]
     translated = [agents for _, agents, *_ in rows if agents]
     head = _HEAD.format(
         version=version("isaaclab"),
@@ -59,7 +67,23 @@ def main() -> None:
         print(f"| {name} | {', '.join(agents)} | {' | '.join(rest)} |")
 
 
-def _row(name: str, *, build: bool) -> tuple[str, list[str], str, str, str]:
+def say_whether_made(name: str, words: tuple[str, ...]) -> None:
+    """Make the task's environment with two robots, step it, and say on a line of its own what came of it."""
+    outcome = ", ".join(("made", *words))
+    try:
+        task = SIMULATOR.find_task(name, Request(words=words))
+        assert task is not None
+        cfg = task.cfgs.override(task.env_cfg(), {"scene.num_envs": "2"})
+        env = task.make_env(cfg, device="cpu", seed=1)
+        env.step(torch.zeros(2, env.action_spec.size))
+        env.close()
+    except Exception as error:  # whatever it is, it is what the table is about
+        traceback.print_exc()
+        outcome = f"{type(error).__name__}: {error}"
+    print(f"\n{_OUTCOME}{_one_line(outcome)}", flush=True)
+
+
+def _row(name: str, limit: float | None) -> tuple[str, list[str], str, str, str]:
     """A task, the agents it has for us, the physics it takes, whether it is made, and why it has no more agents."""
     print(name, file=sys.stderr, flush=True)
     try:
@@ -75,26 +99,20 @@ def _row(name: str, *, build: bool) -> tuple[str, list[str], str, str, str]:
             reasons.append(f"{agent}: {outcome}")
         else:
             agents.append(agent)
-    made = _make(name, physics) if build and agents else ""
+    made = _make(name, physics, limit) if limit is not None and agents else ""
     return name, agents, physics, made, "; ".join(reasons)
 
 
-def _make(name: str, physics: str) -> str:
-    """Make and step the environment; `made`, or why not."""
+def _make(name: str, physics: str, limit: float) -> str:
+    """`made`, or why not, as a process of its own says."""
     words = () if "Newton" in physics else ("physics=newton_mjwarp",)
+    command = [sys.executable, __file__, "--make", name, *words]
     try:
-        with contextlib.redirect_stdout(sys.stderr):
-            task = SIMULATOR.find_task(name, Request(words=words))
-            assert task is not None
-            cfg = task.cfgs.override(task.env_cfg(), {"scene.num_envs": "2"})
-            env = task.make_env(cfg, device="cpu", seed=1)
-            try:
-                env.step(torch.zeros(2, env.action_spec.size))
-            finally:
-                env.close()
-    except Exception as error:  # whatever it is, it is what the table is about
-        return _one_line(f"{type(error).__name__}: {error}")
-    return "made" if not words else f"made, {words[0]}"
+        ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=limit)
+    except subprocess.TimeoutExpired:
+        return f"not made within {limit:g} s"
+    said = [line.removeprefix(_OUTCOME) for line in ran.stdout.splitlines() if line.startswith(_OUTCOME)]
+    return said[-1] if said else f"ended with status {ran.returncode}"
 
 
 def _outcomes(task) -> Iterator[tuple[str, str]]:

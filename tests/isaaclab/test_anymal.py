@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -104,3 +106,29 @@ def test_the_drive_is_its_formula(assets: Path) -> None:
     torques, after = network(torch.tensor([[[0.1, 0.0]], [[0.2, -2.0]]]), state)
     assert torques.reshape(1, 2).tolist() == [[pytest.approx(10.0), pytest.approx(30.0)]]
     assert all(torch.equal(was, now) for was, now in zip(state, after, strict=True))
+
+
+@pytest.fixture(scope="module")
+def played(made: Callable[..., Any]) -> Iterator[Any]:
+    """As it is played in and filmed, with one robot."""
+    with made("Isaac-Velocity-Flat-AnymalD", 1, play=True) as env:
+        yield env
+
+
+@pytest.mark.slow
+def test_what_is_only_looked_at_is_drawn(played: Any) -> None:
+    """The robot touches the ground with other shapes than those that it is seen by: it is orange, on a light ground."""
+    red, _, blue = played.render().astype(int).transpose(2, 0, 1)
+    assert (red - blue > 80)[160:320, 213:427].sum() > 300
+    assert red[-1].mean() > 200
+
+
+@pytest.mark.slow
+def test_its_mirror_images_are_those_that_its_agent_learns_from(played: Any) -> None:
+    images = played.mirror_images
+    names = played.unwrapped.scene["robot"].joint_names
+    others = [[names[index] for index in image.actions.index] for image in images]
+    swaps = [{"L": "R", "R": "L"}, {"F": "H", "H": "F"}, {"L": "R", "R": "L", "F": "H", "H": "F"}]
+    assert others == [["".join(swap.get(x, x) for x in name[:2]) + name[2:] for name in names] for swap in swaps]
+    signs = [[image.actions.sign[names.index(name)] for name in ("LF_HAA", "LF_HFE")] for image in images]
+    assert signs == [[-1, 1], [1, -1], [-1, -1]]  # outward and swing
