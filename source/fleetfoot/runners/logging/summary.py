@@ -81,7 +81,7 @@ def summary_lines(summary: RunSummary, *, width: int = 80, glyphs: Glyphs = UNIC
 
 
 def _line(name: str, text: str, style: str = "bold") -> Line:
-    return [(f" {name:<{_LABEL}}", "dim"), (text, style)]
+    return [(f" {name:<{_LABEL - 1}} ", "dim"), (text, style)]
 
 
 def _below(path: Path, folder: Path) -> str:

@@ -51,3 +51,8 @@ def test_a_run_without_a_finished_episode_has_no_reward():
 def test_a_run_stopped_before_its_first_iteration_has_no_rate():
     (steps,) = (line for line in _text(replace(SUMMARY, env_steps=0, seconds=0.0)) if line.startswith(" steps"))
     assert steps.split() == ["steps", "0"]
+
+
+def test_a_long_name_does_not_run_into_its_value():
+    metrics = {"base_velocity/error_vel_xy": 0.673}
+    assert " base velocity/error vel xy 0.673" in _text(replace(SUMMARY, metrics=metrics))
