@@ -126,7 +126,9 @@ def scalars(folder):
     """Tag to (step, value) of each record."""
     loaded = EventAccumulator(str(folder))
     loaded.Reload()
-    return {tag: [(e.step, e.value) for e in loaded.Scalars(tag)] for tag in loaded.Tags()["scalars"]}
+    # By time: files are read in the order of their names, in which the 10th of a process comes before the 9th.
+    found = {tag: sorted(loaded.Scalars(tag), key=lambda e: e.wall_time) for tag in loaded.Tags()["scalars"]}
+    return {tag: [(e.step, e.value) for e in events] for tag, events in found.items()}
 
 
 @pytest.mark.parametrize("module", [THEIRS, OURS])
