@@ -17,6 +17,7 @@ from torch import Tensor
 
 from fleetfoot.core.check import check_actions
 from fleetfoot.core.device import exact_device
+from fleetfoot.core.said import as_metrics
 from fleetfoot.core.symmetry import MirrorImage
 from fleetfoot.core.vec_env import ActionSpec, Observations, StepResult
 from fleetfoot.errors import ContractError
@@ -117,9 +118,9 @@ class IsaacLabVecEnv:
     def _take_metrics(self, extras: dict[str, Any]) -> dict[str, Tensor]:
         """What the environment said in this step, scalars `[]`; taken away: it leaves lying there what it said."""
         said = extras.get("log", {})
-        values = {key: torch.as_tensor(x, dtype=torch.float32, device=self.device) for key, x in said.items()}
+        metrics = as_metrics(said, self.device, prefix="Episode/")
         said.clear()  # in place: of several agents as one, `extras` is a copy, and the dicts in it are not
-        return {key if "/" in key else f"Episode/{key}": x.mean() for key, x in values.items() if x.numel()}
+        return metrics
 
 
 def _take_final_obs(extras: dict[str, Any]) -> Mapping[str, Any] | None:

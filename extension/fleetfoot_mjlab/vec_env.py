@@ -10,7 +10,6 @@ Axes: `N` environments, `A` actions.
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, final
@@ -25,6 +24,7 @@ from torch import Tensor
 
 from fleetfoot.core.check import check_actions
 from fleetfoot.core.device import exact_device
+from fleetfoot.core.said import as_metrics
 from fleetfoot.core.vec_env import ActionSpec, Observations, StepResult
 from fleetfoot.errors import ConfigError
 from fleetfoot_mjlab.contract import action_names, describe
@@ -118,7 +118,7 @@ class MjlabVecEnv:
             terminated=terminated,
             truncated=truncated,
             final_obs=final_obs,
-            metrics=_metrics(log, self.device),
+            metrics=as_metrics(log, self.device),
         )
 
     def go_on_from_step(self, step: int) -> None:
@@ -203,14 +203,3 @@ def _own(obs: Mapping[str, Any]) -> Observations:
         terms = {group: value} if isinstance(value, Tensor) else {f"{group}.{term}": x for term, x in value.items()}
         flat |= {name: x.to(torch.float32, copy=True) for name, x in terms.items()}
     return flat
-
-
-def _metrics(log: Mapping[str, Any], device: torch.device) -> dict[str, Tensor]:
-    """Scalars; numbers of the host go to the device together."""
-    here = {tag: x.to(device, torch.float32, copy=True).mean() for tag, x in log.items() if isinstance(x, Tensor)}
-    numbers = {tag: float(x) for tag, x in log.items() if tag not in here}
-    numbers = {tag: x for tag, x in numbers.items() if math.isfinite(x)}
-    if numbers:
-        there = torch.tensor(list(numbers.values()), dtype=torch.float32).to(device)
-        here |= dict(zip(numbers, there.unbind(), strict=True))
-    return here

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from fleetfoot.core.check import check_actions
 from fleetfoot.core.device import exact_device
+from fleetfoot.core.said import as_metrics
 from fleetfoot.core.symmetry import MirrorImage
 from fleetfoot.core.vec_env import ActionSpec, Observations, StepResult
 from fleetfoot.errors import ContractError
@@ -140,16 +141,11 @@ class Adapter:
             terminated=ended & ~truncated,
             truncated=truncated,
             final_obs=None,
-            metrics=self._metrics(extras.get("episode", extras.get("log", {}))),
+            metrics=as_metrics(extras.get("episode", extras.get("log", {})), self.device, prefix="Episode/"),
         )
 
     def close(self) -> None:
         """Leave it open: the script that made it closes it."""
-
-    def _metrics(self, said: Mapping[str, Any]) -> dict[str, Tensor]:
-        """Scalars; the mean of what is a vector."""
-        values = {key: torch.as_tensor(x, dtype=torch.float32, device=self.device) for key, x in said.items()}
-        return {key if "/" in key else f"Episode/{key}": x.mean() for key, x in values.items() if x.numel()}
 
 
 def _tensors(obs: TheirObservations, groups: Iterable[str], device: torch.device | str) -> Observations:
