@@ -6,20 +6,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, assert_never
 
 from fleetfoot.cli.arguments import Arguments
 from fleetfoot.cli.plan import Plan, make_plan, with_shorthands
 from fleetfoot.cli.run_folder import new_run_folder, write_params
 from fleetfoot.core.config import apply_overrides
 from fleetfoot.errors import CheckpointError, ConfigError
-from fleetfoot.runners.config import OnPolicyRunnerCfg
+from fleetfoot.runners.config import DistillationRunnerCfg, OnPolicyRunnerCfg
 from fleetfoot.runners.logging.console import Console
 
 if TYPE_CHECKING:
     from fleetfoot.compat.checkpoint_file import Learned
     from fleetfoot.core.vec_env import VecEnv
-    from fleetfoot.runners.on_policy import OnPolicyRunner
+    from fleetfoot.runners.runner import Runner
 
 __all__ = ["migrate"]
 
@@ -99,25 +99,24 @@ def _with_their_agent(plan: Plan, arguments: Arguments, source: Path, console: C
         )
     finally:
         env.close()
+    if cfg.kind != plan.agent_cfg.kind:
+        got, fix = f"{plan.agent_name}, of kind {plan.agent_cfg.kind}", "Choose one with --agent."
+        raise ConfigError("--agent", got=got, expected=f"one of kind {cfg.kind}, as {file} says", fix=fix)
     cfg = replace(cfg, experiment_name=plan.agent_cfg.experiment_name)  # where the task's runs are looked for
     _, overrides = with_shorthands(arguments)
     return replace(plan, agent_cfg=apply_overrides(cfg, overrides, where="agent"))
 
 
 @contextmanager
-def _trained_so_far(plan: Plan, learned: Learned, source: Path, console: Console) -> Iterator[OnPolicyRunner]:
+def _trained_so_far(plan: Plan, learned: Learned, source: Path, console: Console) -> Iterator[Runner[Any, Any]]:
     """A run of the plan that has learned this, in as few environments as will do."""
     from fleetfoot.compat.adoption import ALL_PARTS, adopt
-    from fleetfoot.runners.on_policy import OnPolicyRunner
 
     cfg = plan.agent_cfg
-    if not isinstance(cfg, OnPolicyRunnerCfg):
-        raise ConfigError("--agent", got=plan.agent_name, expected="an agent with an actor and a critic")
     with console.stage(f"make {cfg.algorithm.num_mini_batches} environments of {plan.task.name}"):
         env = _make_env(plan, cfg.algorithm.num_mini_batches)
     try:
-        env_seed = plan.task.cfgs.seed(plan.env_cfg)
-        runner = OnPolicyRunner(env, cfg, metadata=plan.metadata(), env_seed=env_seed, report=console.message)
+        runner = _make_runner(env, plan, console)
         state = runner.algorithm.state_dict()
         parts = {**ALL_PARTS, "rnd": "rnd" in learned.networks}
         runner.algorithm.load_state_dict(adopt(state, cfg, learned, parts=parts, where=str(source)))
@@ -126,6 +125,20 @@ def _trained_so_far(plan: Plan, learned: Learned, source: Path, console: Console
         yield runner
     finally:
         env.close()
+
+
+def _make_runner(env: VecEnv, plan: Plan, console: Console) -> Runner[Any, Any]:
+    from fleetfoot.runners.distillation import DistillationRunner
+    from fleetfoot.runners.on_policy import OnPolicyRunner
+
+    env_seed = plan.task.cfgs.seed(plan.env_cfg)
+    match plan.agent_cfg:
+        case OnPolicyRunnerCfg() as cfg:
+            return OnPolicyRunner(env, cfg, metadata=plan.metadata(), env_seed=env_seed, report=console.message)
+        case DistillationRunnerCfg() as cfg:
+            return DistillationRunner(env, cfg, metadata=plan.metadata(), env_seed=env_seed, report=console.message)
+        case _:
+            assert_never(plan.agent_cfg)
 
 
 def _make_env(plan: Plan, num_envs: int) -> VecEnv:

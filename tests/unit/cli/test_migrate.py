@@ -5,13 +5,15 @@ import torch
 import yaml
 
 from fleetfoot.cli.main import main
+from fleetfoot.compat.adoption import learned_in
 from fleetfoot.compat.checkpoint_file import read_checkpoint_file
-from fleetfoot.compat.rsl_rl import OnPolicyRunner
+from fleetfoot.compat.rsl_rl import DistillationRunner, OnPolicyRunner
+from fleetfoot.compat.weights import load_rsl_rl_checkpoint
 from fleetfoot.core.config import decode
 from fleetfoot.core.device import exact_device
 from fleetfoot.models.config import LstmCfg
 from fleetfoot.runners.checkpoint import load_checkpoint
-from fleetfoot.runners.config import OnPolicyRunnerCfg
+from fleetfoot.runners.config import DistillationRunnerCfg, OnPolicyRunnerCfg
 from fleetfoot.runners.policy import build_policy
 from fleetfoot.tasks.registry import all_tasks
 
@@ -125,6 +127,54 @@ def test_the_run_goes_on(theirs, tmp_path):
     assert (run / "exported" / "policy.onnx").is_file()
 
 
+STUDENT_CFG = {key: TRAIN_CFG[key] for key in ("num_steps_per_env", "save_interval", "max_iterations")} | {
+    "obs_groups": {"student": ["policy"], "teacher": ["policy"]},
+    "algorithm": {"class_name": "Distillation", "gradient_length": 2, "num_learning_epochs": 1},
+    "student": TRAIN_CFG["actor"],
+    "teacher": TRAIN_CFG["actor"],
+}
+
+
+@pytest.fixture
+def student(theirs, tmp_path):
+    """A student of that run, after two iterations: students/model.pt, with its config beside it."""
+    (tmp_path / "students" / "params").mkdir(parents=True)
+    (tmp_path / "students" / "params" / "agent.yaml").write_text(yaml.dump(STUDENT_CFG))
+    runner = DistillationRunner(CartpoleOfTheirs(), copy.deepcopy(STUDENT_CFG))
+    runner.load("theirs/model.pt")
+    runner.learn(2)
+    runner.save("students/model.pt")
+    return runner
+
+
+def test_a_student_of_theirs_becomes_one_of_the_task_and_has_its_teacher(student, tmp_path):
+    words = ["--agent", "distillation", "--output", "ours.pt"]
+    assert main(["migrate", "students/model.pt", "--task", "Cartpole", *words]) == 0
+    checkpoint = load_checkpoint(tmp_path / "ours.pt")
+    cfg = decode(DistillationRunnerCfg, checkpoint.metadata["agent"], where="agent")
+    assert (cfg.obs_groups.student, cfg.algorithm.gradient_length) == (("policy",), 2)
+    there, here = (load_learned(path) for path in ("students/model.pt", checkpoint))
+    assert here.iteration == 2
+    assert here.networks.keys() == there.networks.keys() == {"student", "teacher"}
+    for name, tensors in there.networks.items():
+        assert all(torch.equal(x, here.networks[name][key]) for key, x in tensors.items())
+    assert here.moments.keys() == there.moments.keys()
+
+
+@pytest.mark.slow
+def test_a_student_of_theirs_goes_on_learning(student, tmp_path):
+    task = ["--task", "Cartpole"]
+    assert main(["migrate", "students/model.pt", *task, "--agent", "distillation"]) == 0
+    few = ["--num_envs", "16", "--max_iterations", "4", "--no_final_video"]
+    assert main(["train", *task, "--agent", "distillation", "--resume", *few]) == 0
+    (run,) = (tmp_path / "logs" / "fleetfoot" / "cartpole_student").iterdir()
+    assert load_checkpoint(run / "checkpoints" / "model_4.pt").state["algorithm"]["num_updates"] == 4
+
+
+def load_learned(source):
+    return load_rsl_rl_checkpoint(source) if isinstance(source, str) else learned_in(source, "ours.pt")[0]
+
+
 def test_a_run_of_ours_becomes_one_of_theirs(theirs, tmp_path, capsys):
     assert main(["migrate", "theirs/model.pt", "--task", "Cartpole", "--output", "ours.pt"]) == 0
     capsys.readouterr()
@@ -160,6 +210,10 @@ def test_a_run_of_an_older_rsl_rl_becomes_one_of_the_newest(theirs, tmp_path):
         (["none.pt", "--to", "rsl_rl"], "none.pt: got no file; expected a checkpoint."),
         (["theirs/text.pt", "--to", "rsl_rl"], "theirs/text.pt: got a file that cannot be read"),
         (["theirs/model.pt", "--task", "Cartpole", "--train_cfg", "no.yaml"], "no.yaml: got No such file"),
+        (
+            ["theirs/model.pt", "--task", "Cartpole", "--agent", "distillation"],
+            "theirs/model.pt: got no student, but actor, critic; expected a run with the network student.",
+        ),
         (["theirs/model.pt", "--to", "skrl"], "migrate.py: got argument --to: invalid choice: 'skrl'"),
         (
             ["theirs/model.pt", "--task", "Anymal-Flat"],
