@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from fleetfoot.export.onnx import export_onnx
+from fleetfoot.export.onnx import _trace, export_onnx
+from fleetfoot.export.policy import ExportedPolicy
 from fleetfoot.models.actor_critic import Actor
 from fleetfoot.models.build import build_actor
 from fleetfoot.models.config import ActorCfg, MlpCfg
@@ -31,6 +32,12 @@ def make_actor(generator: torch.Generator) -> Actor:
     seen = 5 * torch.randn(200, 6, generator=generator) + torch.arange(6.0)
     actor.inputs.normalizer.update(seen)
     return actor
+
+
+@pytest.fixture(scope="session")
+def traced() -> bytes:
+    """The same actor as an ONNX model, for tests that go on from there: to trace it takes a second."""
+    return _trace(ExportedPolicy(make_actor(torch.Generator().manual_seed(20_240_607)))).SerializeToString()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import torch
 
 from fleetfoot.core.files import atomic_write
 from fleetfoot.errors import ContractError, ExportError, OutputError
-from fleetfoot.export.onnx import _runner, _trace, _write, export_onnx
+from fleetfoot.export.onnx import _runner, _write, export_onnx
 from fleetfoot.export.parity import parity_error
 from fleetfoot.export.policy import ExportedPolicy
 
@@ -66,9 +66,10 @@ def test_without_a_normaliser_too(plain_actor, tmp_path):
     torch.testing.assert_close(run(path, obs), plain_actor({"policy": obs})[0].mean.detach())
 
 
-def test_a_model_with_another_weight_is_refused(actor, tmp_path):
+def test_a_model_with_another_weight_is_refused(actor, traced, tmp_path):
     policy = ExportedPolicy(actor)
-    model = _trace(policy)
+    model = onnx.load_from_string(traced)
+    parity_error(policy, _runner(traced), tmp_path / "policy.onnx")
     weight = next(tensor for tensor in model.graph.initializer if tensor.name.endswith("network.layers.2.weight"))
     wrong = onnx.numpy_helper.to_array(weight).copy()
     wrong[0, 0] += 0.01
@@ -77,9 +78,9 @@ def test_a_model_with_another_weight_is_refused(actor, tmp_path):
         parity_error(policy, _runner(model.SerializeToString()), tmp_path / "policy.onnx")
 
 
-def test_what_lies_on_the_disk_is_compared(actor, tmp_path):
+def test_what_lies_on_the_disk_is_compared(actor, traced, tmp_path):
     """A file with the weights of yesterday never gets its name."""
-    model = _trace(ExportedPolicy(actor))
+    model = onnx.load_from_string(traced)
     torch.nn.init.zeros_(actor.network.layers[0].weight)
     path = tmp_path / "policy.onnx"
     with pytest.raises(ExportError, match=f"^{path}: "):
