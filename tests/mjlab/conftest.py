@@ -4,7 +4,9 @@ import os
 
 import pytest
 
-os.environ.setdefault("MUJOCO_GL", "osmesa")  # mjlab would take EGL, which is not on every machine
+from fleetfoot.sim.opengl import working_backend
+
+os.environ["MUJOCO_GL"] = working_backend()  # mjlab would take EGL, which is not on every machine
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -21,8 +23,24 @@ def test_the_users_choice_of_opengl_is_the_only_one() -> None:
 
 
 @pytest.mark.slow
-def test_the_first_that_draws_is_taken() -> None:
-    assert find_backend({**ENVIRON, "PYOPENGL_PLATFORM": "osmesa"}) == "osmesa", "EGL refuses this setting"
+@pytest.mark.parametrize("kind", ["egl", "osmesa"])
+def test_the_first_that_draws_is_taken(kind: str) -> None:
+    """With this setting PyOpenGL refuses the other kind, and no machine has to have both."""
+    environ = {**ENVIRON, "PYOPENGL_PLATFORM": kind}
+    if draws(kind):
+        assert find_backend(environ) == kind
+    else:
+        with pytest.raises(ConfigError, match=r"no OpenGL that works \(egl: .*; osmesa: "):
+            find_backend(environ)
+
+
+def draws(kind: str) -> bool:
+    command = [sys.executable, "-m", "fleetfoot.sim.opengl", kind]
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    return (
+        subprocess.run(command, env={**ENVIRON, "MUJOCO_GL": kind, "PYTHONPATH": path}, capture_output=True).returncode
+        == 0
+    )
 
 
 @pytest.mark.slow

@@ -95,10 +95,12 @@ def test_no_opengl_is_one_line_and_a_status(tmp_path: Path) -> None:
     assert not list(out.parent.iterdir())
 
 
-def test_what_works_is_found_by_trying(tmp_path: Path) -> None:
-    done, out = render(walking(2), tmp_path, PYOPENGL_PLATFORM="osmesa")
-    assert (done.returncode, done.stderr) == (0, ""), "EGL refuses this setting, OSMesa takes it"
-    assert out.exists()
+def test_another_kind_than_the_users_is_not_tried(tmp_path: Path) -> None:
+    done, out = render(walking(2), tmp_path, MUJOCO_GL="glfw", DISPLAY="", WAYLAND_DISPLAY="")
+    assert done.returncode == NO_OPENGL_STATUS
+    assert "glfw: " in done.stderr
+    assert "egl: " not in done.stderr
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(
