@@ -184,6 +184,7 @@ def _add_train_flags(parser: argparse.ArgumentParser, wanted: str) -> None:
         metavar="WHICH",
         help=f"whom a student learns from: {wanted}; once for each teacher",
     )
+    parser.add_argument("--critic", metavar="WHICH", help=f"a critic to begin a run with, that of a teacher: {wanted}")
     parser.add_argument("--video", action="store_true", help="film the training, every --video_interval steps")
     parser.add_argument(
         "--video_length", type=_positive_int, default=200, metavar="N", help="steps of a clip (default: 200)"

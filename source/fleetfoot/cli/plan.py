@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fleetfoot.cli.arguments import Arguments
-from fleetfoot.cli.teachers import find_teachers, with_teachers
+from fleetfoot.cli.teachers import find_critic, find_teachers, with_teachers
 from fleetfoot.core.config import apply_overrides
 from fleetfoot.errors import CheckpointError, ConfigError
 from fleetfoot.runners.config import RunnerCfg, decode_agent
@@ -59,6 +59,8 @@ class Plan:
     """Iterations of the run that goes on, if one does."""
     teachers: tuple[Path, ...] = ()
     """The files of those that a student learns from."""
+    critic: Path | None = None
+    """The file of a run whose critic this one begins with."""
 
     def make_env(self, device: torch.device | str, num_envs: int | None = None) -> VecEnv:
         """The environment; with another number of environments than the config's, if one is given."""
@@ -107,6 +109,9 @@ def make_plan(arguments: Arguments) -> Plan:
     if arguments.command in _NUM_ENVS:
         env_cfg = task.cfgs.override(task.play_mode(env_cfg), _many(_NUM_ENVS[arguments.command]))
     agent_cfg, teachers = _with_overrides(agent_cfg, agent_overrides, arguments)
+    critic = None
+    if arguments.command == "train":
+        critic = find_critic(flags.critic, agent_cfg, Path(flags.log_root), resume=flags.resume)
     return Plan(
         task=task,
         agent_name=agent_name,
@@ -117,6 +122,7 @@ def make_plan(arguments: Arguments) -> Plan:
         checkpoint=checkpoint,
         iterations_done=iterations_done,
         teachers=teachers,
+        critic=critic,
     )
 
 

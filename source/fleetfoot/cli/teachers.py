@@ -1,4 +1,4 @@
-"""`--teacher`: which checkpoints a student learns from, and what their networks are."""
+"""`--teacher` and `--critic`: which checkpoints a student learns from, or its critic is from."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fleetfoot.runners.config import (
     trained_policy,
 )
 
-__all__ = ["find_teachers", "with_teachers"]
+__all__ = ["find_critic", "find_teachers", "with_teachers"]
 
 _FLAG = "--teacher"
 
@@ -44,6 +44,24 @@ def find_teachers(selectors: Sequence[str], cfg: RunnerCfg, log_root: Path, *, r
             return _find(selectors, log_root / (cfg.teacher_experiment or cfg.experiment_name), resume=resume)
         case _:
             assert_never(cfg)
+
+
+def find_critic(selector: str | None, cfg: RunnerCfg, log_root: Path, *, resume: bool) -> Path | None:
+    """The file that `--critic` means; arguments as of `find_teachers`.
+
+    Raises:
+        ConfigError: The agent has no critic, or goes on with its own.
+        CheckpointError: There is no such checkpoint.
+    """
+    if selector is None:
+        return None
+    if not isinstance(cfg, OnPolicyRunnerCfg):
+        raise ConfigError("--critic", got=selector, expected="nothing: this agent has no critic")
+    if resume:
+        raise ConfigError("--critic", got=selector, expected="nothing with --resume: the checkpoint holds its critic")
+    from fleetfoot.runners.checkpoint import find_checkpoint  # imports torch: only where a checkpoint is wanted
+
+    return find_checkpoint(selector, log_root / (cfg.critic_experiment or cfg.experiment_name), "--critic")
 
 
 def _find(selectors: Sequence[str], experiment_dir: Path, *, resume: bool) -> tuple[Path, ...]:

@@ -51,6 +51,7 @@ def _join(plan: Plan, flags: Namespace) -> Iterator[tuple[Ranks, Console]]:
 
 def _train(plan: Plan, flags: Namespace, ranks: Ranks, console: Console) -> int:
     from fleetfoot.algorithms.build import check_config
+    from fleetfoot.runners.on_policy import OnPolicyRunner
 
     of_each = "" if ranks.world_size == 1 else f"{ranks.world_size} x "
     num_envs = plan.task.cfgs.num_envs(plan.env_cfg)
@@ -67,6 +68,9 @@ def _train(plan: Plan, flags: Namespace, ranks: Ranks, console: Console) -> int:
             runner = _make_runner(env, plan, folder, console, ranks)
             if plan.checkpoint:
                 runner.load(plan.checkpoint, optimizer=flags.resume, environment=flags.resume)
+            if plan.critic:
+                assert isinstance(runner, OnPolicyRunner)
+                runner.load_critic(plan.critic)
         _require_work(runner, plan)
         if ranks.is_first:
             write_params(folder, plan)

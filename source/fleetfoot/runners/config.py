@@ -66,6 +66,8 @@ class OnPolicyRunnerCfg(RunCfg):
     """A training run with an on-policy algorithm."""
 
     kind: Literal["on_policy"] = "on_policy"
+    critic_experiment: Annotated[str, Field(pattern=r"^[\w.-]*$")] = ""
+    """Folder whose runs `--critic latest` and `--critic best` mean; empty for that of this run."""
     obs_groups: ObsGroupsCfg = ObsGroupsCfg()
     algorithm: PpoCfg = PpoCfg()
     actor: ActorCfg = ActorCfg()

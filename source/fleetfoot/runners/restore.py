@@ -12,12 +12,19 @@ from fleetfoot.algorithms.algorithm import Algorithm
 from fleetfoot.core.config import encode
 from fleetfoot.core.vec_env import StatefulEnv
 from fleetfoot.errors import CheckpointError, ConfigError
-from fleetfoot.models.config import ActorCfg
+from fleetfoot.models.config import ActorCfg, CriticCfg
 from fleetfoot.runners.checkpoint import Checkpoint
-from fleetfoot.runners.config import RunnerCfg, decode_agent, trained_policy
+from fleetfoot.runners.config import OnPolicyRunnerCfg, RunnerCfg, decode_agent, trained_policy
 from fleetfoot.runners.policy import load_networks
 
-__all__ = ["check_same_network", "lend_policy", "restore_algorithm", "restore_environment", "what_changed"]
+__all__ = [
+    "check_same_network",
+    "lend_critic",
+    "lend_policy",
+    "restore_algorithm",
+    "restore_environment",
+    "what_changed",
+]
 
 _MEANINGLESS = frozenset({"init_std", "std_range", "learn_std"})
 """Fields of a network's config that say nothing about what its parameters mean."""
@@ -101,6 +108,29 @@ def lend_policy(checkpoint: Checkpoint, cfg: RunnerCfg, networks: Mapping[str, n
         load_networks(checkpoint, {"critic": networks["critic"]}, where)
 
 
+def lend_critic(checkpoint: Checkpoint, cfg: OnPolicyRunnerCfg, critic: nn.Module, where: str) -> None:
+    """The critic of another run, whose policy is about as good as the one that goes on here.
+
+    Args:
+        checkpoint: The other run.
+        cfg: The config of the run that begins.
+        critic: Its critic, which the parameters are copied into.
+        where: The file.
+
+    Raises:
+        ConfigError: The critic here reads other observations, or is another network; names the field.
+        CheckpointError: The other run has no critic, or one with other shapes.
+    """
+    theirs = decode_agent(checkpoint.metadata["agent"], where=f"{where}: agent")
+    if not isinstance(theirs, OnPolicyRunnerCfg):
+        raise CheckpointError(where, got=f"a run of kind {theirs.kind}, without a critic", expected="one that has one")
+    if cfg.obs_groups.critic != theirs.obs_groups.critic:
+        expected = f"{list(theirs.obs_groups.critic)}, which the critic of {where} reads"
+        raise ConfigError("agent.obs_groups.critic", got=list(cfg.obs_groups.critic), expected=expected)
+    check_same_network(cfg.critic, theirs.critic, "agent.critic", where)
+    load_networks(checkpoint, {"critic": critic}, where)
+
+
 def what_changed(state: Mapping[str, Any], *, num_ranks: int, num_envs: int) -> str:
     """What keeps episodes from going on, in words; empty where they can."""
     now = {"ranks": num_ranks, "env.scene.num_envs": num_envs}
@@ -109,7 +139,7 @@ def what_changed(state: Mapping[str, Any], *, num_ranks: int, num_envs: int) -> 
     return "; ".join(f"{name}: {now[name]} now, {saved[name]} when the checkpoint was saved" for name in changed)
 
 
-def check_same_network(ours: ActorCfg, theirs: ActorCfg, where: str, path: str) -> None:
+def check_same_network(ours: ActorCfg | CriticCfg, theirs: ActorCfg | CriticCfg, where: str, path: str) -> None:
     """Refuse to copy parameters into a network in which they would mean something else.
 
     Args:

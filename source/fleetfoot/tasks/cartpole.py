@@ -226,6 +226,7 @@ def finetune() -> OnPolicyRunnerCfg:
     return replace(
         cfg,
         experiment_name="cartpole_finetuned",
+        critic_experiment=cfg.experiment_name,
         obs_groups=replace(cfg.obs_groups, actor=student.obs_groups.student),
         algorithm=replace(cfg.algorithm, critic_warmup=10),
         actor=student.student,

@@ -132,3 +132,27 @@ def test_an_agent_cannot_become_one_of_another_kind(log_root):
     assert refusal(log_root, "--task", "Cartpole", "agent.kind=distillation") == (
         "agent.kind: got distillation; expected on_policy, which the agent is. Choose another agent with --agent."
     )
+
+
+@pytest.mark.parametrize("which", ["latest", "path"])
+def test_a_critic_to_begin_with_is_found(log_root, teacher, student, which):
+    selector = "latest" if which == "latest" else str(teacher)
+    words = ["--task", "Cartpole", "--agent", "finetune", "--checkpoint", str(student), "--critic", selector]
+    made = plan(log_root, *words)
+    assert (made.critic, made.checkpoint) == (teacher, student)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (STUDENT, "--critic: got latest; expected nothing: this agent has no critic."),
+        (
+            ("--task", "Cartpole", "--agent", "ppo", "--resume"),
+            "--critic: got latest; expected nothing with --resume: the checkpoint holds its critic.",
+        ),
+    ],
+    ids=["student", "resume"],
+)
+def test_a_critic_where_none_can_be_taken(log_root, teacher, words, message):
+    also = ("--teacher", str(teacher)) if words is STUDENT else ()
+    assert refusal(log_root, *words, *also, "--critic", "latest") == message

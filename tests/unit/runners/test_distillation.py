@@ -216,6 +216,38 @@ def test_an_actor_begins_as_the_student_with_a_critic_of_its_own(student):
     assert differing(numbers(runner.algorithm.actor.state_dict()), numbers(trained)) != []
 
 
+def test_it_begins_with_the_critic_of_its_teacher_where_that_is_asked_for(student, teacher):
+    runner = OnPolicyRunner(make_env(), FINETUNE)
+    runner.load(student, optimizer=False, environment=False)
+    runner.load_critic(teacher)
+    trained = load_checkpoint(teacher).state["algorithm"]["critic"]
+    assert differing(numbers(runner.algorithm.networks["critic"].state_dict()), numbers(trained)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"critic": CriticCfg(network=WIDE)}, "agent.critic.network.hidden_dims: got [16]; expected [8], as in "),
+        (
+            {"obs_groups": ObsGroupsCfg(actor=("policy",), critic=("policy",))},
+            "agent.obs_groups.critic: got ['policy']; expected ['critic'], which the critic of ",
+        ),
+    ],
+    ids=["network", "groups"],
+)
+def test_a_critic_that_is_another_is_refused(teacher, change, message):
+    runner = OnPolicyRunner(make_env(), replace(FINETUNE, **change))
+    with pytest.raises(ConfigError) as caught:
+        runner.load_critic(teacher)
+    assert str(caught.value).startswith(message)
+
+
+def test_a_student_has_no_critic_to_lend(student):
+    runner = OnPolicyRunner(make_env(), FINETUNE)
+    with pytest.raises(CheckpointError, match="got a run of kind distillation, without a critic"):
+        runner.load_critic(student)
+
+
 def test_a_student_begins_as_an_actor(teacher):
     cfg = replace(
         STUDENT, obs_groups=DistillationGroupsCfg(student=("critic",), teacher=("critic",)), student=TEACHER.actor

@@ -143,6 +143,7 @@ def distillation_finetune() -> OnPolicyRunnerCfg:
     return replace(
         cfg,
         experiment_name="anymal_rough_blind_finetune",
+        critic_experiment=rough_ppo().experiment_name,
         max_iterations=400,
         algorithm=algorithm,
         actor=distillation().student,
