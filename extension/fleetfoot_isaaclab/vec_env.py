@@ -21,6 +21,8 @@ from fleetfoot.core.said import as_metrics
 from fleetfoot.core.symmetry import MirrorImage
 from fleetfoot.core.vec_env import ActionSpec, Observations, StepResult
 from fleetfoot.errors import ContractError
+from fleetfoot_isaaclab.contract import action_names, describe
+from fleetfoot_isaaclab.history import observe_with_this_step
 from fleetfoot_isaaclab.pictures import take_picture
 
 __all__ = ["IsaacLabVecEnv"]
@@ -57,7 +59,8 @@ class IsaacLabVecEnv:
         self.device = exact_device(env.device)
         self.step_dt = float(env.step_dt)
         self.max_episode_length = int(env.max_episode_length)
-        self.action_spec = _action_spec(env.single_action_space, clip_actions)
+        self.action_spec = _action_spec(env.single_action_space, clip_actions, action_names(env))
+        observe_with_this_step(env)
         self.observation_spec: Mapping[str, tuple[int, ...]] = {
             group: tuple(value.shape[1:]) for group, value in self.reset().items()
         }
@@ -104,6 +107,10 @@ class IsaacLabVecEnv:
                 metrics=self._take_metrics(extras),
             )
 
+    def policy_contract(self) -> dict[str, Any]:
+        """See `DescribedEnv.policy_contract`."""
+        return describe(self._env, self._clip)
+
     def render(self) -> NDArray[np.uint8]:
         """The first environment as it is now, `[H, W, 3]`."""
         return take_picture(self._env)
@@ -131,15 +138,15 @@ def _take_final_obs(extras: dict[str, Any]) -> Mapping[str, Any] | None:
     return extras.pop("final_obs", None)
 
 
-def _action_spec(space: Any, clip: float | None) -> ActionSpec:
+def _action_spec(space: Any, clip: float | None, names: tuple[str, ...]) -> ActionSpec:
     if not isinstance(space, Box) or len(space.shape) != 1:
         expected = "a vector of numbers, a Box of one dimension"
         fix = "Policies here cannot act in anything else."
         raise ContractError("action_space", got=repr(space), expected=expected, fix=fix)
     size = space.shape[0]
     if clip is None:
-        return ActionSpec(size=size)
-    return ActionSpec(size=size, low=(-clip,) * size, high=(clip,) * size)
+        return ActionSpec(size=size, names=names)
+    return ActionSpec(size=size, names=names, low=(-clip,) * size, high=(clip,) * size)
 
 
 def _copy(obs: Mapping[str, Any]) -> Observations:

@@ -6,7 +6,9 @@ import torch
 
 from fleetfoot.core.check import check_vec_env
 from fleetfoot.errors import ContractError
+from fleetfoot_isaaclab import simulator
 
+AGENTS = "Isaac-Pendulum-MARL-Direct"
 DIRECT, MANAGED, CAMERA = "Isaac-Cartpole-Direct", "Isaac-Cartpole", "Isaac-Cartpole-Camera-Direct"
 
 
@@ -48,6 +50,78 @@ def test_a_step_gives_the_observation_before_the_reset(made):
         assert torch.equal(cut.final_obs["policy"], going_on.obs["policy"])
         assert not torch.equal(cut.obs["policy"], cut.final_obs["policy"])
         assert env.episode_length.tolist() == [0, 0]
+
+
+LATE = {f"env.observations.policy.joint_vel_rel.delay_{bound}_lag": "2" for bound in ("min", "max")}
+WITH_HISTORY = {"env.observations.policy.history_length": "3"}
+
+
+@pytest.mark.parametrize("remembers", [WITH_HISTORY, LATE, WITH_HISTORY | LATE], ids=["history", "delay", "both"])
+def test_the_observation_before_the_reset_has_the_newest_frame_of_a_history(made, remembers):
+    """And looking at it does not move the history of the robot whose episode goes on."""
+    actions = torch.linspace(-1.0, 1.0, 12).reshape(6, 2, 1)
+    with made(MANAGED, 2, **remembers) as env:
+        env.reset(7)
+        going_on = [env.step(action) for action in actions]
+        env.reset(7)
+        for action in actions[:4]:
+            env.step(action)
+        env.episode_length[0] = env.max_episode_length - 1
+        cut, after = env.step(actions[4]), env.step(actions[5])
+        assert cut.truncated.tolist() == [True, False]
+        assert torch.equal(cut.final_obs["policy"], going_on[4].obs["policy"])
+        assert not torch.equal(cut.final_obs["policy"], going_on[3].obs["policy"])
+        assert not torch.equal(cut.obs["policy"][0], going_on[4].obs["policy"][0])
+        assert torch.equal(cut.obs["policy"][1], going_on[4].obs["policy"][1])
+        assert torch.equal(after.obs["policy"][1], going_on[5].obs["policy"][1])
+
+
+def test_a_history_keeps_the_contract(made):
+    with made(MANAGED, 4, **WITH_HISTORY, **LATE) as env:
+        assert env.observation_spec == {"policy": (12,)}
+        check_vec_env(env, num_steps=16)
+
+
+@pytest.fixture
+def agents():
+    """Isaac Lab's two agents of a double pendulum, with an agent that acts for both."""
+    spec = gymnasium.spec(AGENTS)
+    one = gymnasium.spec(DIRECT).kwargs["rsl_rl_cfg_entry_point"]
+    gymnasium.register(
+        id="Test-Pendulum-As-One",
+        entry_point=spec.entry_point,
+        disable_env_checker=True,
+        kwargs={"env_cfg_entry_point": spec.kwargs["env_cfg_entry_point"], "rsl_rl_cfg_entry_point": one},
+    )
+    simulator._registered.cache_clear()
+    yield "Test-Pendulum-As-One"
+    del gymnasium.registry["Test-Pendulum-As-One"]
+    simulator._registered.cache_clear()
+
+
+def test_several_agents_act_as_one(made, agents):
+    with made(agents, 4) as env:
+        assert env.observation_spec == {"policy": (7,)}
+        assert (env.action_spec.size, env.max_episode_length) == (2, 300)
+        check_vec_env(env, num_steps=16)
+        env.reset(7)
+        going_on = env.step(torch.zeros(4, 2))
+        env.reset(7)
+        env.episode_length.fill_(env.max_episode_length - 1)
+        cut = env.step(torch.zeros(4, 2))
+        assert cut.truncated.tolist() == [True] * 4
+        assert torch.equal(cut.final_obs["policy"], going_on.obs["policy"])
+
+
+def test_what_several_agents_say_of_an_episode_is_said_once(made, agents):
+    with made(agents, 2) as env:
+        env.reset(0)
+        env.episode_length[0] = env.max_episode_length - 1
+        assert env.step(torch.zeros(2, 2)).metrics.keys() == {"Metrics/success_rate"}
+        for _ in range(3):
+            assert env.step(torch.zeros(2, 2)).metrics == {}
+        env.episode_length[1] = env.max_episode_length - 1
+        assert env.step(torch.zeros(2, 2)).metrics.keys() == {"Metrics/success_rate"}
 
 
 def test_where_time_is_part_of_the_task_its_end_terminates(made):
@@ -114,8 +188,6 @@ def test_what_no_policy_here_can_act_in_is_refused(made):
         disable_env_checker=True,
         kwargs=gymnasium.spec(DIRECT).kwargs,
     )
-    from fleetfoot_isaaclab import simulator
-
     simulator._registered.cache_clear()
     with (
         pytest.raises(ContractError, match="action_space: got Discrete"),
