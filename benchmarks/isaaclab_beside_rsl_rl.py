@@ -248,13 +248,19 @@ def draw(tasks: list[Task], runs: dict[tuple[Task, str], list[Run]], path: Path)
         for learner in LEARNERS:
             its = runs[task, learner]
             for run in its:
-                panel.plot(run.env_steps, run.returns, color=COLOURS[learner], linewidth=0.8, alpha=0.5)
+                panel.plot(
+                    [steps / 1e6 for steps in run.env_steps],
+                    run.returns,
+                    color=COLOURS[learner],
+                    linewidth=0.8,
+                    alpha=0.5,
+                )
             both = [dict(zip(run.env_steps, run.returns, strict=True)) for run in its]
             common = sorted(set.intersection(*(set(numbers) for numbers in both)))
             means = [statistics.fmean(numbers[steps] for numbers in both) for steps in common]
-            panel.plot(common, means, color=COLOURS[learner], linewidth=2, label=learner)
+            panel.plot([steps / 1e6 for steps in common], means, color=COLOURS[learner], linewidth=2, label=learner)
         panel.set_title(f"{task.name}, {task.num_envs} environments, runs: {len(its)} each", fontsize=10)
-        panel.set_xlabel("environment steps")
+        panel.set_xlabel("million environment steps")
         panel.set_ylabel(f"return of the last {WINDOW} episodes")
         panel.grid(alpha=0.3)
         panel.legend(frameon=False)
