@@ -37,14 +37,14 @@ def ppo() -> OnPolicyRunnerCfg:
     network = MlpCfg(hidden_dims=(128, 128, 128), activation="elu")
     return OnPolicyRunnerCfg(
         experiment_name="anymal_flat",
-        max_iterations=430,
+        max_iterations=460,
         algorithm=PpoCfg(
             num_learning_epochs=5,
             num_mini_batches=4,
             learning_rate=1e-3,
             # With batches this small the estimate of how far the policy moved is so noisy that a rate which follows it
             # collapses.
-            schedule=LinearCfg(final=1e-4, begin=160, iterations=270),
+            schedule=LinearCfg(final=1e-4, begin=170, iterations=290),
             gamma=0.99,
             gamma_warmup=GammaWarmupCfg(start=0.96, begin=100, iterations=200),
             lam=0.95,
@@ -129,22 +129,22 @@ def distillation() -> DistillationRunnerCfg:
 
 
 def distillation_finetune() -> OnPolicyRunnerCfg:
-    """The student goes on with PPO, from its checkpoint (`--checkpoint`), with a critic that sees everything."""
+    """The student goes on with PPO, from its checkpoint (`--checkpoint`), and with its teacher's critic (`--critic`)."""
     cfg = blind_ppo()
     algorithm = replace(
         cfg.algorithm,
-        critic_warmup=20,
-        learning_rate=3e-4,
-        schedule=LinearCfg(final=1e-4, begin=0, iterations=400),
+        critic_warmup=5,
+        learning_rate=1e-4,
+        schedule=LinearCfg(final=3e-5, begin=0, iterations=220),
         gamma_warmup=None,
-        entropy_coef=0.002,
+        entropy_coef=0.0,  # more exploration would only lead away from what it can do
         entropy_schedule=FixedCfg(),
     )
     return replace(
         cfg,
         experiment_name="anymal_rough_blind_finetune",
         critic_experiment=rough_ppo().experiment_name,
-        max_iterations=400,
+        max_iterations=220,
         algorithm=algorithm,
         actor=distillation().student,
     )
