@@ -10,11 +10,11 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-import torch
 from isaaclab.envs.mdp.actions import JointAction, JointPositionAction
 from isaaclab.envs.mdp.commands import NormalVelocityCommandCfg
 from isaaclab.utils.string import resolve_matching_names_values
-from torch import Tensor
+
+from fleetfoot.core.said import describe_joint_targets, describe_term
 
 __all__ = ["action_names", "describe"]
 
@@ -125,19 +125,8 @@ def _describe_actions(env: Any, clip: float | None) -> dict[str, Any]:
     terms = _action_terms(env)
     if not all(type(term) is JointPositionAction and term.cfg.clip is None for term in terms):
         return {}
-    return {
-        "actions": {
-            "names": list(action_names(env)),
-            "scale": [x for term in terms for x in _of_one(term._scale, term.action_dim)],
-            "offset": [x for term in terms for x in _of_one(term._offset, term.action_dim)],
-            "clip": clip,
-        }
-    }
-
-
-def _of_one(value: Tensor | float, size: int) -> list[float]:
-    """Of one environment, one for each action."""
-    return value[0].tolist() if isinstance(value, Tensor) else [float(value)] * size
+    said = [(term._scale, term._offset, term.action_dim) for term in terms]
+    return {"actions": describe_joint_targets(action_names(env), said, clip)}
 
 
 def _describe_commands(env: Any) -> dict[str, Any]:
@@ -175,9 +164,5 @@ def _describe_terms(env: Any) -> dict[str, list[dict[str, Any]]]:
 
 
 def _describe_term(cfg: Any) -> dict[str, Any]:
-    """What is done to a term, in Isaac Lab's order, which is the contract's; unknown where modifiers do more."""
-    if cfg.modifiers:
-        return {}
-    scale = 1.0 if cfg.scale is None else torch.as_tensor(cfg.scale).tolist()
-    clip = None if cfg.clip is None else list(cfg.clip)
-    return {"scale": scale, "offset": 0.0, "clip": clip, "history": max(1, cfg.history_length)}
+    """What is done to a term; unknown where modifiers do more."""
+    return {} if cfg.modifiers else describe_term(cfg)

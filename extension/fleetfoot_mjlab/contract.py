@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import torch
 from mjlab.entity import Entity
 from mjlab.envs import ManagerBasedRlEnv
 from mjlab.envs.mdp.actions import JointPositionAction
 from mjlab.envs.mdp.actions.actions import BaseAction
-from torch import Tensor
+
+from fleetfoot.core.said import describe_joint_targets, describe_term
 
 __all__ = ["action_names", "describe"]
 
@@ -74,19 +74,8 @@ def _describe_actions(env: ManagerBasedRlEnv, clip: float | None) -> dict[str, A
     terms = _action_terms(env)
     if not all(type(term) is JointPositionAction and term.cfg.clip is None for term in terms):
         return {}
-    return {
-        "actions": {
-            "names": list(action_names(env)),
-            "scale": [x for term in terms for x in _of_one(term.scale, term.action_dim)],
-            "offset": [x for term in terms for x in _of_one(term.offset, term.action_dim)],
-            "clip": clip,
-        }
-    }
-
-
-def _of_one(value: Tensor | float, size: int) -> list[float]:
-    """Of one environment, one for each action."""
-    return value[0].tolist() if isinstance(value, Tensor) else [float(value)] * size
+    said = [(term.scale, term.offset, term.action_dim) for term in terms]
+    return {"actions": describe_joint_targets(action_names(env), said, clip)}
 
 
 def _describe_observations(env: ManagerBasedRlEnv) -> dict[str, list[dict[str, Any]]]:
@@ -98,15 +87,7 @@ def _describe_observations(env: ManagerBasedRlEnv) -> dict[str, list[dict[str, A
             continue
         groups[group], start = [], 0
         for term, size in zip(manager.active_terms[group], manager.group_obs_term_dim[group], strict=True):
-            described = _describe_term(env, group, term, math.prod(size))
-            groups[group].append({"name": term, "start": start, **described})
-            start += math.prod(size)
+            count, cfg = math.prod(size), manager.get_term_cfg(group, term)
+            groups[group].append({"name": term, "start": start, "size": count, **describe_term(cfg)})
+            start += count
     return groups
-
-
-def _describe_term(env: ManagerBasedRlEnv, group: str, name: str, size: int) -> dict[str, Any]:
-    """One term; mjlab clips before it scales, as the contract says."""
-    cfg = env.observation_manager.get_term_cfg(group, name)
-    scale = 1.0 if cfg.scale is None else torch.as_tensor(cfg.scale).tolist()
-    clip = None if cfg.clip is None else list(cfg.clip)
-    return {"size": size, "scale": scale, "offset": 0.0, "clip": clip, "history": max(1, cfg.history_length)}
