@@ -81,6 +81,7 @@ def test_ppo_goes_on_with_its_policy(script, taught):
     words += ["agent.algorithm.critic_warmup=2", "agent.obs_groups.actor=[policy]", "agent.save_interval=1"]
     done = script("train", *words, cwd=taught)
     assert done.returncode == 0, done.stderr
+    assert "the critic begins from nothing" in done.stdout
     folder = run_of(taught, "cartpole_finetuned") / "checkpoints"
     begun, warm, tuned = (load_checkpoint(folder / f"model_{i}.pt").state["algorithm"] for i in (1, 2, 3))
     lent = load_checkpoint(max((run / "checkpoints").glob("model_*.pt"))).state["algorithm"]["student"]
@@ -89,6 +90,20 @@ def test_ppo_goes_on_with_its_policy(script, taught):
         assert torch.equal(warm["actor"][name], value)
         assert not torch.equal(tuned["actor"][name], value)
     assert not torch.equal(begun["critic"]["network.layers.0.weight"], warm["critic"]["network.layers.0.weight"])
+
+
+def test_ppo_goes_on_with_the_critic_of_its_teacher(script, taught):
+    run, teacher = run_of(taught, "cartpole_student"), run_of(taught, "cartpole")
+    words = [*SMALL, "--agent", "finetune", "--checkpoint", str(run), "--critic", "latest", "--experiment_name", "lent"]
+    words += ["--max_iterations", "1", "agent.algorithm.learning_rate=1e-9", "agent.obs_groups.actor=[policy]"]
+    done = script("train", *words, "agent.algorithm.schedule.kind=fixed", cwd=taught)
+    assert done.returncode == 0, done.stderr
+    assert "begins from nothing" not in done.stdout
+    begun = run_of(taught, "lent") / "checkpoints" / "model_1.pt"
+    lent = load_checkpoint(max((teacher / "checkpoints").glob("model_*.pt"))).state["algorithm"]["critic"]
+    critic = load_checkpoint(begun).state["algorithm"]["critic"]
+    for name in ("network.layers.0.weight", "network.layers.0.bias"):
+        torch.testing.assert_close(critic[name], lent[name], atol=1e-6, rtol=0.0)
 
 
 @pytest.mark.parametrize(

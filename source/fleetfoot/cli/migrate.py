@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any
 
 from fleetfoot.cli.arguments import Arguments
 from fleetfoot.cli.plan import Plan, make_plan, with_shorthands
 from fleetfoot.cli.run_folder import new_run_folder, write_params
 from fleetfoot.core.config import apply_overrides
 from fleetfoot.errors import CheckpointError, ConfigError
-from fleetfoot.runners.config import DistillationRunnerCfg, OnPolicyRunnerCfg
 from fleetfoot.runners.logging.console import Console
 
 if TYPE_CHECKING:
@@ -111,12 +110,14 @@ def _with_their_agent(plan: Plan, arguments: Arguments, source: Path, console: C
 def _trained_so_far(plan: Plan, learned: Learned, source: Path, console: Console) -> Iterator[Runner[Any, Any]]:
     """A run of the plan that has learned this, in as few environments as will do."""
     from fleetfoot.compat.adoption import ALL_PARTS, adopt
+    from fleetfoot.runners.build import build_runner
 
     cfg = plan.agent_cfg
     with console.stage(f"make {cfg.algorithm.num_mini_batches} environments of {plan.task.name}"):
         env = _make_env(plan, cfg.algorithm.num_mini_batches)
     try:
-        runner = _make_runner(env, plan, console)
+        env_seed = plan.task.cfgs.seed(plan.env_cfg)
+        runner = build_runner(env, cfg, metadata=plan.metadata(), env_seed=env_seed, report=console.message)
         state = runner.algorithm.state_dict()
         parts = {**ALL_PARTS, "rnd": "rnd" in learned.networks}
         runner.algorithm.load_state_dict(adopt(state, cfg, learned, parts=parts, where=str(source)))
@@ -125,20 +126,6 @@ def _trained_so_far(plan: Plan, learned: Learned, source: Path, console: Console
         yield runner
     finally:
         env.close()
-
-
-def _make_runner(env: VecEnv, plan: Plan, console: Console) -> Runner[Any, Any]:
-    from fleetfoot.runners.distillation import DistillationRunner
-    from fleetfoot.runners.on_policy import OnPolicyRunner
-
-    env_seed = plan.task.cfgs.seed(plan.env_cfg)
-    match plan.agent_cfg:
-        case OnPolicyRunnerCfg() as cfg:
-            return OnPolicyRunner(env, cfg, metadata=plan.metadata(), env_seed=env_seed, report=console.message)
-        case DistillationRunnerCfg() as cfg:
-            return DistillationRunner(env, cfg, metadata=plan.metadata(), env_seed=env_seed, report=console.message)
-        case _:
-            assert_never(plan.agent_cfg)
 
 
 def _make_env(plan: Plan, num_envs: int) -> VecEnv:

@@ -8,14 +8,14 @@ from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any
 
 from fleetfoot.cli.arguments import Arguments
 from fleetfoot.cli.plan import Plan, make_plan
 from fleetfoot.cli.run_folder import new_run_folder, run_folder_of, write_params
 from fleetfoot.cli.signals import stop_in_order, unwind_on_sigterm
 from fleetfoot.errors import ConfigError
-from fleetfoot.runners.config import DistillationRunnerCfg, OnPolicyRunnerCfg
+from fleetfoot.runners.config import DistillationRunnerCfg
 from fleetfoot.runners.logging.console import Console
 
 if TYPE_CHECKING:
@@ -51,7 +51,6 @@ def _join(plan: Plan, flags: Namespace) -> Iterator[tuple[Ranks, Console]]:
 
 def _train(plan: Plan, flags: Namespace, ranks: Ranks, console: Console) -> int:
     from fleetfoot.algorithms.build import check_config
-    from fleetfoot.runners.on_policy import OnPolicyRunner
 
     of_each = "" if ranks.world_size == 1 else f"{ranks.world_size} x "
     num_envs = plan.task.cfgs.num_envs(plan.env_cfg)
@@ -66,11 +65,7 @@ def _train(plan: Plan, flags: Namespace, ranks: Ranks, console: Console) -> int:
             env = _filmed(env, plan, folder, flags, console)
         with console.stage("build the networks"):
             runner = _make_runner(env, plan, folder, console, ranks)
-            if plan.checkpoint:
-                runner.load(plan.checkpoint, optimizer=flags.resume, environment=flags.resume)
-            if plan.critic:
-                assert isinstance(runner, OnPolicyRunner)
-                runner.load_critic(plan.critic)
+            _begin_with(runner, plan, flags, console)
         _require_work(runner, plan)
         if ranks.is_first:
             write_params(folder, plan)
@@ -146,24 +141,35 @@ def _check_teachers(env: VecEnv, plan: Plan) -> None:
 
 
 def _make_runner(env: VecEnv, plan: Plan, folder: Path, console: Console, ranks: Ranks) -> Runner[Any, Any]:
-    from fleetfoot.runners.distillation import DistillationRunner
+    from fleetfoot.runners.build import build_runner
     from fleetfoot.runners.logging.build import file_writers
+
+    return build_runner(
+        env,
+        plan.agent_cfg,
+        folder,
+        writer=file_writers(plan.agent_cfg, beside=(console,), report=console.message),
+        metadata=plan.metadata(),
+        env_seed=plan.task.cfgs.seed(plan.env_cfg),
+        report=console.message,
+        ranks=ranks,
+    )
+
+
+def _begin_with(runner: Runner[Any, Any], plan: Plan, flags: Namespace, console: Console) -> None:
+    """What was learned before: the whole run that goes on; or a policy, a critic, and the teachers of a new one."""
+    from fleetfoot.runners.distillation import DistillationRunner
     from fleetfoot.runners.on_policy import OnPolicyRunner
 
-    options: dict[str, Any] = {
-        "writer": file_writers(plan.agent_cfg, beside=(console,), report=console.message),
-        "metadata": plan.metadata(),
-        "env_seed": plan.task.cfgs.seed(plan.env_cfg),
-        "report": console.message,
-        "ranks": ranks,
-    }
-    match plan.agent_cfg:
-        case OnPolicyRunnerCfg():
-            return OnPolicyRunner(env, plan.agent_cfg, folder, **options)
-        case DistillationRunnerCfg():
-            runner = DistillationRunner(env, plan.agent_cfg, folder, **options)
-            if plan.teachers:
-                runner.load_teacher(*plan.teachers)
-            return runner
-        case _:
-            assert_never(plan.agent_cfg)
+    if plan.teachers:
+        assert isinstance(runner, DistillationRunner)
+        runner.load_teacher(*plan.teachers)
+    lent_by = None
+    if plan.checkpoint:
+        metadata = runner.load(plan.checkpoint, optimizer=flags.resume, environment=flags.resume)
+        lent_by = metadata["agent"]["kind"]
+    if plan.critic:
+        assert isinstance(runner, OnPolicyRunner)
+        runner.load_critic(plan.critic)
+    elif isinstance(runner, OnPolicyRunner) and lent_by == "distillation":
+        console.message("the critic begins from nothing, which can spoil a student: --critic takes its teacher's.")

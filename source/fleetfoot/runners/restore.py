@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -99,9 +99,7 @@ def lend_policy(checkpoint: Checkpoint, cfg: RunnerCfg, networks: Mapping[str, n
     """
     theirs = trained_policy(decode_agent(checkpoint.metadata["agent"], where=f"{where}: agent"))
     ours = trained_policy(cfg)
-    if ours.groups != theirs.groups:
-        expected = f"{list(theirs.groups)}, which the policy of {where} reads"
-        raise ConfigError(f"agent.obs_groups.{ours.name}", got=list(ours.groups), expected=expected)
+    _check_same_groups(ours.groups, theirs.groups, ours.name, f"the policy of {where}")
     check_same_network(ours.cfg, theirs.cfg, f"agent.{ours.name}", where)
     load_networks(checkpoint, {theirs.name: networks[ours.name]}, where)
     if "critic" in networks and "critic" in checkpoint.state["algorithm"]:
@@ -124,11 +122,15 @@ def lend_critic(checkpoint: Checkpoint, cfg: OnPolicyRunnerCfg, critic: nn.Modul
     theirs = decode_agent(checkpoint.metadata["agent"], where=f"{where}: agent")
     if not isinstance(theirs, OnPolicyRunnerCfg):
         raise CheckpointError(where, got=f"a run of kind {theirs.kind}, without a critic", expected="one that has one")
-    if cfg.obs_groups.critic != theirs.obs_groups.critic:
-        expected = f"{list(theirs.obs_groups.critic)}, which the critic of {where} reads"
-        raise ConfigError("agent.obs_groups.critic", got=list(cfg.obs_groups.critic), expected=expected)
+    _check_same_groups(cfg.obs_groups.critic, theirs.obs_groups.critic, "critic", f"the critic of {where}")
     check_same_network(cfg.critic, theirs.critic, "agent.critic", where)
     load_networks(checkpoint, {"critic": critic}, where)
+
+
+def _check_same_groups(ours: Sequence[str], theirs: Sequence[str], name: str, reader: str) -> None:
+    if ours != theirs:
+        expected = f"{list(theirs)}, which {reader} reads"
+        raise ConfigError(f"agent.obs_groups.{name}", got=list(ours), expected=expected)
 
 
 def what_changed(state: Mapping[str, Any], *, num_ranks: int, num_envs: int) -> str:
