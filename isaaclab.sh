@@ -434,6 +434,10 @@ run_python() {
     set -- "$root/$script" "$@"
   fi
   require_needed_modules "$(absolute "${1:-}")" "${2:-}"
+  # What to type next will be said in the words that were typed now.
+  printf -v FLEETFOOT_LAUNCHER '%q -p' "$0"
+  [[ $0 == */* ]] || FLEETFOOT_LAUNCHER="bash $FLEETFOOT_LAUNCHER"
+  export FLEETFOOT_LAUNCHER
   exec "${python[@]}" "$@"
 }
 

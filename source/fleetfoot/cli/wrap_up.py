@@ -6,12 +6,12 @@ The training is done and saved by now: whatever fails here is said, and costs no
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fleetfoot.cli.next_step import how_to_go_on, how_to_play
 from fleetfoot.cli.plan import Plan
 from fleetfoot.errors import FleetfootError
 from fleetfoot.runners.logging.console import Console
@@ -46,7 +46,7 @@ def wrap_up(
     files = {"checkpoint": folder / "checkpoints" / f"model_{runner.iteration}.pt"}
     if status == "finished":
         files |= _make_files(runner, plan, folder, console, with_film=with_film)
-    hint = _play(plan, folder) if status == "finished" else _go_on(plan, folder, ranks)
+    hint = how_to_play(plan, folder) if status == "finished" else how_to_go_on(plan, folder, ranks)
     console.summary(_summarize(runner, plan, folder, status, files, hint))
 
 
@@ -116,20 +116,4 @@ def _summarize(
 def say_how_to_go_on(plan: Plan, folder: Path, console: Console, ranks: Ranks) -> None:
     """After a failure: name the command that goes on from the last checkpoint, if there is one."""
     if any((folder / "checkpoints").glob("model_*.pt")):
-        console.message(f"go on from the last checkpoint: {_go_on(plan, folder, ranks)}")
-
-
-def _play(plan: Plan, folder: Path) -> str:
-    """What to type to see the policy."""
-    return f"./isaaclab.sh -p scripts/play.py {_which(plan, '', folder)}"
-
-
-def _go_on(plan: Plan, folder: Path, ranks: Ranks) -> str:
-    """What to type to go on with the training, on as many ranks."""
-    together = " --distributed" if ranks.launcher else ""
-    return f"./isaaclab.sh -p {ranks.launcher}scripts/train.py {_which(plan, '--resume ', folder)}{together}"
-
-
-def _which(plan: Plan, resume: str, folder: Path) -> str:
-    device = "" if plan.device == plan.task.default_device else f" --device {plan.device}"
-    return f"--task {shlex.quote(plan.task.name)} {resume}--checkpoint {shlex.quote(str(folder))}{device}"
+        console.message(f"go on from the last checkpoint: {how_to_go_on(plan, folder, ranks)}")
