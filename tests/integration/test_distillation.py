@@ -76,12 +76,13 @@ def test_it_is_evaluated_and_exported(script, taught, tmp_path):
 
 
 def test_ppo_goes_on_with_its_policy(script, taught):
-    run = run_of(taught, "cartpole_student")
+    run, teacher = run_of(taught, "cartpole_student"), run_of(taught, "cartpole")
     words = [*SMALL, "--agent", "finetune", "--checkpoint", str(run), "--max_iterations", "3"]
     words += ["agent.algorithm.critic_warmup=2", "agent.obs_groups.actor=[policy]", "agent.save_interval=1"]
     done = script("train", *words, cwd=taught)
     assert done.returncode == 0, done.stderr
     assert "the critic begins from nothing" in done.stdout
+    assert f"--critic {teacher.relative_to(taught)}/checkpoints/model_40.pt takes" in done.stdout
     folder = run_of(taught, "cartpole_finetuned") / "checkpoints"
     begun, warm, tuned = (load_checkpoint(folder / f"model_{i}.pt").state["algorithm"] for i in (1, 2, 3))
     lent = load_checkpoint(max((run / "checkpoints").glob("model_*.pt"))).state["algorithm"]["student"]

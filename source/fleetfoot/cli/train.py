@@ -164,12 +164,22 @@ def _begin_with(runner: Runner[Any, Any], plan: Plan, flags: Namespace, console:
     if plan.teachers:
         assert isinstance(runner, DistillationRunner)
         runner.load_teacher(*plan.teachers)
-    lent_by = None
     if plan.checkpoint:
-        metadata = runner.load(plan.checkpoint, optimizer=flags.resume, environment=flags.resume)
-        lent_by = metadata["agent"]["kind"]
+        runner.load(plan.checkpoint, optimizer=flags.resume, environment=flags.resume)
     if plan.critic:
         assert isinstance(runner, OnPolicyRunner)
         runner.load_critic(plan.critic)
-    elif isinstance(runner, OnPolicyRunner) and lent_by == "distillation":
-        console.message("the critic begins from nothing, which can spoil a student: --critic takes its teacher's.")
+    elif isinstance(runner, OnPolicyRunner) and plan.checkpoint and not flags.resume:
+        _say_where_a_critic_is(plan.checkpoint, console)
+
+
+def _say_where_a_critic_is(student: Path, console: Console) -> None:
+    """Name the critic of the one who taught the policy that goes on here, if that was a student."""
+    from fleetfoot.runners.checkpoint import load_checkpoint
+
+    teachers = load_checkpoint(student).state["algorithm"].get("teacher_sources")
+    if teachers is not None:
+        where = teachers[0] if len(teachers) == 1 and Path(teachers[0]).is_file() else "latest|best|PATH"
+        console.message(
+            f"the critic begins from nothing, which can spoil a student: --critic {where} takes its teacher's."
+        )
