@@ -55,3 +55,11 @@ def test_it_goes_on_and_exports_again(trained):
 def test_an_unknown_flag_is_refused(tmp_path):
     done = script("train", "--num_env", "8", cwd=tmp_path)
     assert (done.returncode, "--num_envs" in done.stderr) == (2, True)
+
+
+def test_the_embedded_simulator_needs_a_newer_mujoco_and_says_so(tmp_path):
+    done = script("train", "--task", "Cartpole", "--sim", "mujoco", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "error: the embedded simulator: got MuJoCo 3.11" in done.stderr
+    assert "expected 3.17 or newer" in done.stderr
+    assert not (tmp_path / "logs").exists()

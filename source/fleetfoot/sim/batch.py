@@ -14,13 +14,22 @@ from typing import Any, final
 import mujoco
 import numpy as np
 import torch
-from mujoco.batch import Batch, SimulationError
 from torch import Tensor
 
 from fleetfoot.core.device import exact_device
 from fleetfoot.core.threads import usable_cpus
 from fleetfoot.errors import ConfigError, ContractError
 from fleetfoot.sim.simulator import SimState
+
+try:
+    from mujoco.batch import Batch, SimulationError
+except ModuleNotFoundError:
+    raise ConfigError(
+        "the embedded simulator",
+        got=f"MuJoCo {mujoco.__version__}, the one that is installed here",
+        expected="3.17 or newer, which has mujoco.batch",
+        fix="Isaac Lab and mjlab pin older ones: run this in an environment of its own, as ./isaaclab.sh makes one.",
+    ) from None
 
 __all__ = ["MujocoBatch"]
 
