@@ -1,9 +1,10 @@
 """Makes docs/isaaclab_tasks.md: of every task that Isaac Lab registers, whether it trains with fleetfoot, or why not.
 
-    ISAACSIM_ASSET_ROOT=… python tests/isaaclab/tasks_table.py [--build] [--only NAME …] > docs/isaaclab_tasks.md
+    ISAACSIM_ASSET_ROOT=… python tests/isaaclab/tasks_table.py [--build FOLDER] [--only NAME …] > docs/isaaclab_tasks.md
 
 With `--build` the environment of each task that has an agent is made as well, with two robots, on a CPU, each in a
-process of its own with a time limit; what it then lacks are mostly assets, which are on a server.
+process of its own with a time limit; what it then lacks are mostly assets, which are on a server. What came of each is
+left in the folder, and is not tried again: a table that was stopped goes on.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 
@@ -43,7 +45,7 @@ def main() -> None:
     from importlib.metadata import version
 
     parser = argparse.ArgumentParser()
-    parser.add_argument("--build", action="store_true", help="make the environments as well")
+    parser.add_argument("--build", type=Path, metavar="FOLDER", help="make the environments as well")
     parser.add_argument("--limit", type=float, default=300.0, help="seconds that making one may take")
     parser.add_argument("--only", nargs="*", help="these tasks alone")
     parser.add_argument("--make", nargs="+", help="make the environment of this one task, with these presets: no table")
@@ -53,7 +55,7 @@ def main() -> None:
         say_whether_made(args.make[0], tuple(args.make[1:]))
         return
     names = [name for name in SIMULATOR.task_names() if name not in _OURS and (not args.only or name in args.only)]
-    rows = [_row(name, args.limit if args.build else None) for name in names]
+    rows = [_row(name, args.build, args.limit) for name in names]
     translated = [agents for _, agents, *_ in rows if agents]
     head = _HEAD.format(
         version=version("isaaclab"),
@@ -83,7 +85,7 @@ def say_whether_made(name: str, words: tuple[str, ...]) -> None:
     print(f"\n{_OUTCOME}{_one_line(outcome)}", flush=True)
 
 
-def _row(name: str, limit: float | None) -> tuple[str, list[str], str, str, str]:
+def _row(name: str, folder: Path | None, limit: float) -> tuple[str, list[str], str, str, str]:
     """A task, the agents it has for us, the physics it takes, whether it is made, and why it has no more agents."""
     print(name, file=sys.stderr, flush=True)
     try:
@@ -99,16 +101,24 @@ def _row(name: str, limit: float | None) -> tuple[str, list[str], str, str, str]
             reasons.append(f"{agent}: {outcome}")
         else:
             agents.append(agent)
-    made = _make(name, physics, limit) if limit is not None and agents else ""
+    made = _make(name, physics, folder, limit) if folder and agents else ""
     return name, agents, physics, made, "; ".join(reasons)
 
 
-def _make(name: str, physics: str, limit: float) -> str:
-    """`made`, or why not, as a process of its own says."""
+def _make(name: str, physics: str, folder: Path, limit: float) -> str:
+    """`made`, or why not, as a process of its own says, or said before."""
+    kept = folder / f"{name}.txt"
+    if not kept.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        kept.write_text(_try_to_make(name, physics, limit))
+    return kept.read_text()
+
+
+def _try_to_make(name: str, physics: str, limit: float) -> str:
     words = () if "Newton" in physics else ("physics=newton_mjwarp",)
     command = [sys.executable, __file__, "--make", name, *words]
     try:
-        ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=limit)
+        ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=limit)
     except subprocess.TimeoutExpired:
         return f"not made within {limit:g} s"
     said = [line.removeprefix(_OUTCOME) for line in ran.stdout.splitlines() if line.startswith(_OUTCOME)]
