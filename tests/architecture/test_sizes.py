@@ -1,6 +1,7 @@
 """A function fits on a screen, a module can be read in one sitting, and the hot path reads nothing back to the host."""
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,7 @@ READS_BACK: dict[str, str] = {
 type_of_function = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
+@functools.cache
 def parse(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 

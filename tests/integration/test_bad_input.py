@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from fleetfoot.cli.main import main
 from fleetfoot.core.check import check_vec_env
 from fleetfoot.core.toy_env import ToyEnv
 from fleetfoot.errors import ContractError
@@ -59,22 +60,30 @@ def refused(script, *words: str, cwd: Path, name: str = "train", **options) -> s
         ),
         ([*TASK, "agent.algorithm.gamma=1.5"], "agent.algorithm.gamma: got 1.5; expected less than or equal to 1."),
         ([*TASK, "--num_envs", "0"], "env.scene.num_envs: got 0; expected greater than or equal to 1."),
-        pytest.param(
+        (
             [*TASK, "--checkpoint", "nowhere.pt"],
             "nowhere.pt: got no file; expected a checkpoint. Check the path.",
-            marks=pytest.mark.slow,
         ),
-        pytest.param(
+        (
             [*TASK, "--resume"],
             "--checkpoint latest: got no checkpoint in logs/cartpole; expected at least one run with a checkpoint. "
             "Train first, or give a path.",
-            marks=pytest.mark.slow,
         ),
     ],
     ids=lambda value: value[-1] if isinstance(value, list) else "",
 )
-def test_names_and_values_that_cannot_be(script, tmp_path, words, message):
-    assert refused(script, *words, cwd=tmp_path) == message
+def test_names_and_values_that_cannot_be(tmp_path, monkeypatch, capsys, words, message):
+    """Asked in this process, as the scripts ask: all else here does so in a process of its own."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", *words]) == 2
+    said = capsys.readouterr()
+    assert (said.err, said.out) == (f"error: {message}\n", "")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_script_says_so_and_ends(script, tmp_path):
+    message = refused(script, *TASK, "agent.algorithm.gamma=1.5", cwd=tmp_path)
+    assert message == "agent.algorithm.gamma: got 1.5; expected less than or equal to 1."
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """isaaclab.sh, run for real: copies of it set up small projects in folders with spaces, without a network."""
 
+import importlib.util
 import os
 import re
 import shlex
@@ -512,17 +513,23 @@ def tested(project: Path) -> Path:
     return project
 
 
+@pytest.fixture
+def here(env) -> dict[str, str]:
+    """This Python, whose pytest loads of its plugins only what the launcher asks for: the others take as long as it."""
+    plugins = {"PYTEST_PLUGINS": "xdist.plugin"} if importlib.util.find_spec("xdist") else {}
+    return env | {"ISAAC_PYTHON": sys.executable, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} | plugins
+
+
 @pytest.mark.parametrize("args", [(), ("unit",), ("tests/unit/test_it.py::test_it",), ("-k", "test_it")], ids=str)
-def test_tests_run_in_the_clone_from_any_folder(tested: Path, env, tmp_path: Path, args: tuple[str, ...]) -> None:
-    ran = launch(tested, "-t", "-s", *args, env=env | {"ISAAC_PYTHON": sys.executable}, cwd=tmp_path)
+def test_tests_run_in_the_clone_from_any_folder(tested: Path, here, tmp_path: Path, args: tuple[str, ...]) -> None:
+    ran = launch(tested, "-t", "-s", *args, env=here, cwd=tmp_path)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert f"in {tested}" in ran.stdout
     assert "1 passed" in ran.stdout
 
 
-def test_tests_given_by_a_path_from_where_the_caller_is(tested: Path, env) -> None:
-    here = tested / "tests"
-    ran = launch(tested, "-t", "unit/test_it.py", env=env | {"ISAAC_PYTHON": sys.executable}, cwd=here)
+def test_tests_given_by_a_path_from_where_the_caller_is(tested: Path, here) -> None:
+    ran = launch(tested, "-t", "unit/test_it.py", env=here, cwd=tested / "tests")
     assert "1 passed" in ran.stdout, ran.stderr
 
 
@@ -588,12 +595,12 @@ def test_isaac_lab_that_would_have_to_change_is_left_alone(project: Path, theirs
     assert versions(theirs) == before
 
 
-def test_everything_is_the_fast_tests_and_then_the_slow_ones(tested: Path, env) -> None:
+def test_everything_is_the_fast_tests_and_then_the_slow_ones(tested: Path, here) -> None:
     """What fails in the first part does not keep the second from being told, and is not forgotten over it."""
     (tested / "pytest.ini").write_text("[pytest]\nmarkers = slow\n")
     slow = "import pytest\n@pytest.mark.slow\ndef test_slow():\n    pass\ndef test_fails():\n    assert False\n"
     (tested / "tests/unit/test_more.py").write_text(slow)
-    ran = launch(tested, "-t", env=env | {"ISAAC_PYTHON": sys.executable})
+    ran = launch(tested, "-t", env=here)
     fast, _, rest = ran.stdout.partition("short test summary")
     assert "test_fails" in rest
     assert "1 failed, 1 passed" in rest
