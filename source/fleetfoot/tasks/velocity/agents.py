@@ -37,20 +37,20 @@ def ppo() -> OnPolicyRunnerCfg:
     network = MlpCfg(hidden_dims=(128, 128, 128), activation="elu")
     return OnPolicyRunnerCfg(
         experiment_name="anymal_flat",
-        max_iterations=480,
+        max_iterations=450,
         algorithm=PpoCfg(
             num_learning_epochs=5,
             num_mini_batches=4,
             learning_rate=1e-3,
             # With batches this small the estimate of how far the policy moved is so noisy that a rate which follows it
             # collapses.
-            schedule=LinearCfg(final=1e-4, begin=180, iterations=300),
+            schedule=LinearCfg(final=1e-4, begin=150, iterations=200),
             gamma=0.99,
             gamma_warmup=GammaWarmupCfg(start=0.96, begin=100, iterations=200),
             lam=0.95,
             clip_param=0.2,
             entropy_coef=0.005,
-            entropy_schedule=LinearCfg(final=0.0, begin=150, iterations=150),
+            entropy_schedule=LinearCfg(final=0.0, begin=120, iterations=120),
         ),
         actor=ActorCfg(network=network, distribution=GaussianCfg(init_std=0.5), obs_normalization=True),
         critic=CriticCfg(network=network, obs_normalization=True),
