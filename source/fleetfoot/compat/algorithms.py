@@ -25,7 +25,7 @@ from fleetfoot.errors import ConfigError
 
 __all__ = ["translate_distillation", "translate_ppo"]
 
-_SAME_NUMBERS: dict[str, Any] = {"time_limit_bootstrap": "previous_value", "shuffle": "once"}
+_SAME_NUMBERS: dict[str, Any] = {"time_limit_bootstrap": "previous_value"}
 _SAME_STUDENT: dict[str, Any] = {"window_remainder": "next_pass", "memory_after_update": "learning"}
 
 
@@ -64,6 +64,7 @@ def translate_ppo(section: Section, same_numbers: bool, *, rnd_size: int | None,
         schedule=_schedule(section),
         symmetry=_symmetry(section, same_numbers),
         rnd=_rnd(section, same_numbers, rnd_size, step_dt),
+        shuffle="once",  # what the config was tuned with: a new order in every epoch gains less for the same divergence
         drop_remainder=True,
         **(_SAME_NUMBERS if same_numbers else {}),
     )

@@ -84,8 +84,8 @@ def translate_train_cfg(
             observations that is not named, a layer as wide as its input.
         step_dt: Duration of a control step [s]; needed where the config has per step what is per second here.
         same_numbers: Do what rsl_rl does also where fleetfoot knows better: what a truncated episode would have been
-            worth is the value before its last step, and every epoch goes through the samples in the same order; a
-            student learns nothing from steps that fill no window.
+            worth is the value before its last step, and networks that remember learn from the environments in their
+            order; a student learns nothing from steps that fill no window.
         refuse_unknown: Whether a key of the outermost dict that rsl_rl would not even look at is an error, or is only
             reported.
         report: Takes what a person should know, a sentence at a time; by default a warning.

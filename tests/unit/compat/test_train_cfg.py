@@ -105,7 +105,7 @@ def test_what_is_not_set_is_what_rsl_rl_has_by_default(theirs):
 
 def test_what_fleetfoot_knows_better_is_left_to_it_on_request(theirs):
     ours = translate_train_cfg(theirs, same_numbers=False).algorithm
-    assert (ours.time_limit_bootstrap, ours.shuffle, ours.drop_remainder) == ("final_observation", "every_epoch", True)
+    assert (ours.time_limit_bootstrap, ours.shuffle, ours.drop_remainder) == ("final_observation", "once", True)
 
 
 @pytest.mark.parametrize(
@@ -389,7 +389,7 @@ def test_a_network_that_remembers(theirs, network, rnn, ours):
     assert getattr(cfg, network).network.hidden_dims == (ours.hidden_dim, 8)
     assert getattr(cfg, "critic" if network == "actor" else "actor").memory is None
     assert (cfg.algorithm.shuffle, cfg.algorithm.sequence_length) == ("never", None)
-    assert translate_train_cfg(theirs, same_numbers=False).algorithm.shuffle == "every_epoch"
+    assert translate_train_cfg(theirs, same_numbers=False).algorithm.shuffle == "once"
 
 
 CNN = {"output_channels": [4, 8], "kernel_size": 3}
