@@ -8,6 +8,7 @@ left in the folder, and is not tried again: a table that was stopped goes on.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import traceback
@@ -142,7 +143,7 @@ def _short(error: ConfigError) -> str:
 
 
 def _one_line(text: str) -> str:
-    short = " ".join(text.split())
+    short = " ".join(text.replace(f"{os.environ.get('ISAACSIM_ASSET_ROOT', '')}/", "").split())
     return (short if len(short) <= 160 else f"{short[:157]}...").replace("|", "\\|")
 
 

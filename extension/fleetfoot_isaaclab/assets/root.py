@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from pxr import Gf, Sdf, Usd, UsdGeom, UsdPhysics, Vt
+from pxr import Gf, Sdf, Usd, UsdGeom, UsdPhysics, UsdShade, Vt
 
 from fleetfoot.robots.anymal_c import ANYMAL_C
 from fleetfoot_isaaclab.assets.drive_net import write_drive_net
@@ -44,7 +44,7 @@ def write_asset_root(folder: Path) -> None:
 
 
 def _write_ground(path: Path) -> None:
-    """An endless plane to stand on, and a square of 100 m to look at, with the names that Isaac Lab scales it by."""
+    """An endless plane to stand on, and a square of 100 m to look at; Isaac Lab scales and tints it by these names."""
     stage = Usd.Stage.CreateInMemory()
     UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.z)
     UsdGeom.SetStageMetersPerUnit(stage, 1.0)
@@ -62,5 +62,7 @@ def _write_ground(path: Path) -> None:
     mesh.CreateDisplayColorAttr(Vt.Vec3fArray([Gf.Vec3f(0.5, 0.52, 0.55)]))
     uv = UsdGeom.PrimvarsAPI(mesh).CreatePrimvar("st", Sdf.ValueTypeNames.TexCoord2fArray, UsdGeom.Tokens.vertex)
     uv.Set(Vt.Vec2fArray([Gf.Vec2f(25.0 * x, 25.0 * y) for x, y in corners]))
+    shader = UsdShade.Shader.Define(stage, "/Ground/Looks/theGrid/Shader")
+    shader.CreateInput("diffuse_tint", Sdf.ValueTypeNames.Color3f).Set(Gf.Vec3f(1.0))
     path.parent.mkdir(parents=True, exist_ok=True)
     stage.GetRootLayer().Export(str(path))

@@ -43,8 +43,8 @@ def ppo(task_id: str) -> OnPolicyRunnerCfg:
 
 
 def _pendulum(cfg: OnPolicyRunnerCfg) -> OnPolicyRunnerCfg:
-    """A swing takes a second, and is learned in 100,000 steps: a short horizon, large and many gradient steps."""
+    """A swing takes a second, and is learned in 100,000 steps: a short horizon, much exploration, many large steps."""
     schedule = AdaptiveKlCfg(desired_kl=0.02, min_learning_rate=1e-4)
     algorithm = replace(cfg.algorithm, gamma=0.9, learning_rate=1e-3, num_mini_batches=32, schedule=schedule)
-    actor = replace(cfg.actor, distribution=GaussianCfg(init_std=0.6, std_type="log"))
+    actor = replace(cfg.actor, distribution=GaussianCfg(init_std=1.0, std_type="log"))
     return replace(cfg, max_iterations=49, algorithm=algorithm, actor=actor)
