@@ -27,6 +27,9 @@ if PROCESSES > 1:
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+# Where the launcher runs pytest itself, tests start what they test without it.
+os.environ.pop("FLEETFOOT_LAUNCHER", None)
+
 GPU_TESTS = Path(__file__).parent / "gpu"
 
 
@@ -62,11 +65,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_collection() -> Generator[None, object, object]:
     """What is imported to collect the tests stays to the end, and is not looked through for garbage again and again."""
     gc.disable()
-    collected = yield
-    gc.collect()
-    gc.freeze()
-    gc.enable()
-    return collected
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture

@@ -505,6 +505,18 @@ def test_active_environment_without_isaaclab_is_left_alone(project: Path, env, t
     assert ran.stdout.splitlines()[0] == str(project / ".venv"), ran.stderr
 
 
+def test_a_script_is_told_how_the_launcher_was_typed(ready) -> None:
+    project, env = ready
+    tell = ["-p", "-c", "import os; print(os.environ['FLEETFOOT_LAUNCHER'])"]
+    for typed, told in (
+        (["./isaaclab.sh"], "./isaaclab.sh -p"),
+        (["bash", "isaaclab.sh"], "bash isaaclab.sh -p"),
+        ([str(project / "isaaclab.sh")], f"{str(project).replace(' ', chr(92) + ' ')}/isaaclab.sh -p"),
+    ):
+        ran = subprocess.run([*typed, *tell], cwd=project, env=env, capture_output=True, text=True, timeout=60)
+        assert ran.stdout == f"{told}\n", ran.stderr
+
+
 @pytest.fixture
 def tested(project: Path) -> Path:
     """The project with one test in it, that says from where it ran."""
@@ -515,7 +527,7 @@ def tested(project: Path) -> Path:
 
 @pytest.fixture
 def here(env) -> dict[str, str]:
-    """This Python, whose pytest loads of its plugins only what the launcher asks for: the others take as long as it."""
+    """This Python, whose pytest loads of its plugins only what the launcher asks for: others take long."""
     plugins = {"PYTEST_PLUGINS": "xdist.plugin"} if importlib.util.find_spec("xdist") else {}
     return env | {"ISAAC_PYTHON": sys.executable, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} | plugins
 

@@ -4,7 +4,7 @@
 
 With `--build` the environment of each task that has an agent is made as well, with two robots, on a CPU, each in a
 process of its own with a time limit; what it then lacks are mostly assets, which are on a server. What came of each is
-left in the folder, and is not tried again: a table that was stopped goes on.
+left in the folder, with its log, and is not tried again: a table that was stopped goes on.
 """
 
 import argparse
@@ -109,21 +109,21 @@ def _row(name: str, folder: Path | None, limit: float) -> tuple[str, list[str], 
 def _make(name: str, physics: str, folder: Path, limit: float) -> str:
     """`made`, or why not, as a process of its own says, or said before."""
     kept = folder / f"{name}.txt"
-    if not kept.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        kept.write_text(_try_to_make(name, physics, limit))
-    return kept.read_text()
-
-
-def _try_to_make(name: str, physics: str, limit: float) -> str:
+    if kept.exists():
+        return kept.read_text()
+    folder.mkdir(parents=True, exist_ok=True)
     words = () if "Newton" in physics else ("physics=newton_mjwarp",)
     command = [sys.executable, __file__, "--make", name, *words]
     try:
-        ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=limit)
+        with (folder / f"{name}.log").open("w") as log:
+            ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=log, text=True, timeout=limit)
     except subprocess.TimeoutExpired:
         return f"not made within {limit:g} s"
     said = [line.removeprefix(_OUTCOME) for line in ran.stdout.splitlines() if line.startswith(_OUTCOME)]
-    return said[-1] if said else f"ended with status {ran.returncode}"
+    if not said:
+        return f"ended with status {ran.returncode}"
+    kept.write_text(said[-1])  # what was cut short may go better the next time
+    return said[-1]
 
 
 def _outcomes(task) -> Iterator[tuple[str, str]]:
@@ -143,7 +143,8 @@ def _short(error: ConfigError) -> str:
 
 
 def _one_line(text: str) -> str:
-    short = " ".join(text.replace(f"{os.environ.get('ISAACSIM_ASSET_ROOT', '')}/", "").split())
+    root = os.environ.get("ISAACSIM_ASSET_ROOT", "").rstrip("/")
+    short = " ".join((text.replace(f"{root}/", "") if root else text).split())
     return (short if len(short) <= 160 else f"{short[:157]}...").replace("|", "\\|")
 
 

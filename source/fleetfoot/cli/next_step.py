@@ -1,7 +1,7 @@
 """What to type next, in the words that this process was started with.
 
 `./isaaclab.sh -p scripts/play.py …` where the launcher was typed, `python scripts/play.py …` where a script was run
-without it, and `fleetfoot play …` for the console command.
+without it, `python -m fleetfoot play …` for the module, and `fleetfoot play …` for the console command.
 """
 
 from __future__ import annotations
@@ -39,13 +39,16 @@ def how_to_go_on(plan: Plan, folder: Path, ranks: Ranks) -> str:
 
 def _command(command: Command, ranks: Sequence[str] = ()) -> list[str]:
     """The words before the flags; `ranks` are those that start several of them."""
-    started = Path(sys.argv[0])
-    if started.name not in {f"{name}.py" for name in COMMANDS}:
-        return [_python(), *ranks, "-m", "fleetfoot", command] if ranks else ["fleetfoot", command]
-    launcher = os.environ.get(LAUNCHER)
-    # The launcher finds the scripts of its clone from everywhere.
-    script = f"scripts/{command}.py" if launcher else shlex.quote(str(started.with_name(f"{command}.py")))
-    return [launcher or _python(), *ranks, script]
+    launcher, started = os.environ.get(LAUNCHER), Path(sys.argv[0])
+    script = started.with_name(f"{command}.py")
+    is_script = started.name in {f"{name}.py" for name in COMMANDS} and script.is_file()
+    if is_script and launcher and not ranks:
+        return [launcher, f"scripts/{command}.py"]  # it looks for a script in its clone too
+    if is_script:
+        return [launcher or _python(), *ranks, shlex.quote(str(script))]
+    if launcher or ranks or started.name == "__main__.py":
+        return [launcher or _python(), *ranks, "-m", "fleetfoot", command]
+    return ["fleetfoot", command]
 
 
 def _python() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 from argparse import Namespace
 from collections.abc import Iterator
@@ -170,16 +171,16 @@ def _begin_with(runner: Runner[Any, Any], plan: Plan, flags: Namespace, console:
         assert isinstance(runner, OnPolicyRunner)
         runner.load_critic(plan.critic)
     elif isinstance(runner, OnPolicyRunner) and plan.checkpoint and not flags.resume:
-        _say_where_a_critic_is(plan.checkpoint, console)
+        _suggest_critic(plan.checkpoint, console)
 
 
-def _say_where_a_critic_is(student: Path, console: Console) -> None:
+def _suggest_critic(student: Path, console: Console) -> None:
     """Name the critic of the one who taught the policy that goes on here, if that was a student."""
     from fleetfoot.runners.checkpoint import load_checkpoint
 
     teachers = load_checkpoint(student).state["algorithm"].get("teacher_sources")
     if teachers is not None:
-        where = teachers[0] if len(teachers) == 1 and Path(teachers[0]).is_file() else "latest|best|PATH"
+        where = shlex.quote(teachers[0]) if len(teachers) == 1 and Path(teachers[0]).is_file() else "latest|best|PATH"
         console.message(
             f"the critic begins from nothing, which can spoil a student: --critic {where} takes its teacher's."
         )

@@ -64,7 +64,7 @@ def translate_ppo(section: Section, same_numbers: bool, *, rnd_size: int | None,
         schedule=_schedule(section),
         symmetry=_symmetry(section, same_numbers),
         rnd=_rnd(section, same_numbers, rnd_size, step_dt),
-        shuffle="once",  # what the config was tuned with: a new order in every epoch gains less for the same divergence
+        shuffle="once",  # what the config was tuned with
         drop_remainder=True,
         **(_SAME_NUMBERS if same_numbers else {}),
     )

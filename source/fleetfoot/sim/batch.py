@@ -23,7 +23,9 @@ from fleetfoot.sim.simulator import SimState
 
 try:
     from mujoco.batch import Batch, SimulationError
-except ModuleNotFoundError:
+except ModuleNotFoundError as error:
+    if error.name != "mujoco.batch":
+        raise
     raise ConfigError(
         "the embedded simulator",
         got=f"MuJoCo {mujoco.__version__}, the one that is installed here",

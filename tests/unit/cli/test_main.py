@@ -1,3 +1,7 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from fleetfoot import __version__
@@ -16,6 +20,12 @@ def test_without_a_command_the_commands_are_listed(capsys):
 def test_the_version(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"fleetfoot {__version__}\n"
+
+
+def test_the_module_is_the_command():
+    source = Path(module.__file__).parents[2]
+    done = subprocess.run([sys.executable, "-m", "fleetfoot", "--version"], cwd=source, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"fleetfoot {__version__}\n")
 
 
 def test_the_tasks_with_their_agents(capsys):

@@ -30,6 +30,11 @@ def started(monkeypatch, tmp_path):
     python = tmp_path / "bin" / "python"
     python.parent.mkdir()
     python.symlink_to(sys.executable)
+    scripts = tmp_path / "my clone" / "scripts"
+    scripts.mkdir(parents=True)
+    for name in ("train", "play"):
+        (scripts / f"{name}.py").touch()
+    monkeypatch.chdir(tmp_path)
 
     def set_(word: str, launcher: str | None = None, *, on_path: bool = True) -> None:
         monkeypatch.setattr(sys, "argv", [word, "--task", "Cartpole"])
@@ -45,13 +50,15 @@ def started(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("word", "launcher", "typed"),
     [
-        ("/clone/scripts/train.py", "./isaaclab.sh -p", "./isaaclab.sh -p scripts/play.py"),
-        ("/clone/scripts/train.py", "'../my clone/isaaclab.sh' -p", "'../my clone/isaaclab.sh' -p scripts/play.py"),
-        ("scripts/train.py", None, "python scripts/play.py"),
-        ("/my clone/scripts/train.py", None, "python '/my clone/scripts/play.py'"),
+        ("my clone/scripts/train.py", "./isaaclab.sh -p", "./isaaclab.sh -p scripts/play.py"),
+        ("my clone/scripts/train.py", "bash isaaclab.sh -p", "bash isaaclab.sh -p scripts/play.py"),
+        ("my clone/scripts/train.py", None, "python 'my clone/scripts/play.py'"),
         ("/venv/bin/fleetfoot", None, "fleetfoot play"),
-        # Somebody's own script, started by the launcher, that calls the command.
-        ("/elsewhere/sweep.py", "./isaaclab.sh -p", "fleetfoot play"),
+        ("/venv/lib/fleetfoot/__main__.py", None, "python -m fleetfoot play"),
+        ("/venv/lib/fleetfoot/__main__.py", "./isaaclab.sh -p", "./isaaclab.sh -p -m fleetfoot play"),
+        # Somebody's own scripts that call the command: one started by the launcher, one with a name of ours.
+        ("/elsewhere/sweep.py", "./isaaclab.sh -p", "./isaaclab.sh -p -m fleetfoot play"),
+        ("/elsewhere/train.py", None, "fleetfoot play"),
     ],
 )
 def test_what_to_type_is_what_was_typed(plan, started, word, launcher, typed):
@@ -60,15 +67,15 @@ def test_what_to_type_is_what_was_typed(plan, started, word, launcher, typed):
 
 
 def test_another_python_is_named_in_full(plan, started, tmp_path):
-    started("scripts/train.py", on_path=False)
-    assert how_to_play(plan, FOLDER) == f"{tmp_path}/bin/python scripts/play.py {FLAGS}"
+    started("my clone/scripts/train.py", on_path=False)
+    assert how_to_play(plan, FOLDER) == f"{tmp_path}/bin/python 'my clone/scripts/play.py' {FLAGS}"
 
 
 @pytest.mark.parametrize(
     ("word", "launcher", "typed"),
     [
-        ("/clone/scripts/train.py", "./isaaclab.sh -p", f"./isaaclab.sh -p {RANKS}scripts/train.py"),
-        ("scripts/train.py", None, f"python {RANKS}scripts/train.py"),
+        ("my clone/scripts/train.py", "./isaaclab.sh -p", f"./isaaclab.sh -p {RANKS}'my clone/scripts/train.py'"),
+        ("my clone/scripts/train.py", None, f"python {RANKS}'my clone/scripts/train.py'"),
         ("/venv/lib/fleetfoot/__main__.py", None, f"python {RANKS}-m fleetfoot train"),
     ],
 )
