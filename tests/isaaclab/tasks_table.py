@@ -11,6 +11,7 @@ import argparse
 import os
 import subprocess
 import sys
+import textwrap
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -144,8 +145,7 @@ def _short(error: ConfigError) -> str:
 
 def _one_line(text: str) -> str:
     root = os.environ.get("ISAACSIM_ASSET_ROOT", "").rstrip("/")
-    short = " ".join((text.replace(f"{root}/", "") if root else text).split())
-    return (short if len(short) <= 160 else f"{short[:157]}...").replace("|", "\\|")
+    return textwrap.shorten(text.replace(f"{root}/", "") if root else text, 160, placeholder=" …").replace("|", "\\|")
 
 
 if __name__ == "__main__":
